@@ -1,0 +1,29 @@
+"""What an action says of itself; forms, docs and checks are made from it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from flagstone.contracts.base import JSON, Wire
+
+Idempotency = Literal["natural", "key", "probe", "none"]
+"""How a step that was killed half way is made whole.
+
+``natural``: doing it twice equals doing it once; ``key``: the target refuses the same key twice; ``probe``: the action can
+ask the target whether it happened; ``none``: a person is asked.
+"""
+
+
+class ActionSpec(Wire):
+    """One kind of step. Schemas are JSON Schema draft-07 objects."""
+
+    id: str
+    title: str
+    description: str = ""
+    input_schema: dict[str, JSON]
+    output_schema: dict[str, JSON]
+    permission: str
+    idempotency: Idempotency
+    has_undo: bool = False
+    source: str = "flagstone"
+    """The plugin that brought it."""

@@ -1,0 +1,26 @@
+"""Events of the outbox: what one room tells the other, at least once, in order of the cursor."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from flagstone.contracts.base import JSON, Wire
+
+
+class Event(Wire):
+    """``cursor`` grows by one or more within a room; ``id`` is unique, so that a handler can be idempotent.
+
+    Types in use: ``catalog.location.requested`` {type, target, entity_refs}, ``catalog.location.withdrawn`` {type, target},
+    ``repository.pushed`` {repository, branch, before, after, paths}, ``repository.deleted`` {repository},
+    ``run.changed`` {state, title}, ``deployment.changed`` {entity_ref, environment, state, message}.
+    """
+
+    cursor: int
+    id: str
+    type: str
+    at: datetime
+    subject: str
+    actor: str = ""
+    data: dict[str, JSON] = Field(default_factory=dict)

@@ -1,0 +1,236 @@
+"""The door: everything the portal may ask of a platform.
+
+Implementations: in process, over HTTP, trigger-only (someone else's automation) and :class:`NoPlatform`. The platform
+authenticates the caller and decides again; a check in the portal is comfort, not security.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from flagstone.contracts.actions import ActionSpec
+from flagstone.contracts.base import Wire
+from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
+from flagstone.contracts.events import Event
+from flagstone.contracts.plans import Plan
+from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
+from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import Unavailable
+from flagstone.kernel.paging import Page
+
+
+class GatewayInfo(Wire):
+    """What is behind the door, for pages that explain themselves."""
+
+    name: str
+    connected: bool
+    message: str = ""
+    hint: str = ""
+    can_preview: bool = True
+    can_deploy: bool = True
+    can_host_git: bool = True
+
+
+class RunQuery(Wire):
+    """Filters of a list of runs; newest first."""
+
+    state: tuple[str, ...] = ()
+    actor: str | None = None
+    subject: str | None = None
+    template_ref: str | None = None
+    text: str | None = None
+    cursor: str | None = None
+    limit: int | None = None
+
+
+class DeploymentQuery(Wire):
+    """Filters of a list of deployments, by workload name then environment."""
+
+    entity_ref: str | None = None
+    owners: tuple[str, ...] = ()
+    environment: str | None = None
+    state: tuple[str, ...] = ()
+    cursor: str | None = None
+    limit: int | None = None
+
+
+class RunGateway(Protocol):
+    """See the module. Every method may raise Unavailable (no platform), Denied or NotFound."""
+
+    def info(self) -> GatewayInfo:
+        """What is behind the door."""
+
+    def list_actions(self) -> list[ActionSpec]:
+        """All kinds of step the platform can do, by id."""
+
+    def plan(self, request: RunRequest, actor: Principal) -> Plan:
+        """Preview without side effects."""
+
+    def submit(self, request: RunRequest, actor: Principal) -> RunView:
+        """Start a run. Raises Invalid for bad inputs, Conflict when the plan is not the one that was seen."""
+
+    def list_runs(self, query: RunQuery, actor: Principal) -> Page[RunSummary]:
+        """A page of runs, newest first."""
+
+    def get_run(self, run_id: str, actor: Principal) -> RunView:
+        """One run, by id or number."""
+
+    def run_events(self, run_id: str, actor: Principal, *, after: int = 0, limit: int = 1000) -> list[RunEvent]:
+        """Events and log lines after a cursor, oldest first."""
+
+    def follow_run(self, run_id: str, actor: Principal, *, after: int = 0) -> AsyncIterator[RunEvent]:
+        """The same, live, until the run has ended."""
+
+    def cancel(self, run_id: str, actor: Principal) -> RunView:
+        """Ask a run to stop; it does so between or inside steps, as soon as the action allows."""
+
+    def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:
+        """Go on from the failed step (or from ``from_step``); finished steps before it are kept."""
+
+    def list_environments(self, actor: Principal) -> list[EnvironmentView]:
+        """All environments, in order of promotion."""
+
+    def list_deployments(self, query: DeploymentQuery, actor: Principal) -> Page[DeploymentView]:
+        """A page of deployments."""
+
+    def get_deployment(self, deployment_id: str, actor: Principal) -> DeploymentView:
+        """One deployment."""
+
+    def deployment_log(
+        self, deployment_id: str, actor: Principal, *, after: int = -1, limit: int = 500
+    ) -> list[LogLine]:
+        """Log lines after a cursor; ``after=-1`` gives the last ``limit`` lines."""
+
+    def follow_deployment_log(
+        self, deployment_id: str, actor: Principal, *, after: int = -1
+    ) -> AsyncIterator[LogLine]:
+        """The same, live, until the follower leaves."""
+
+    def list_repositories(self, actor: Principal, *, cursor: str | None = None) -> Page[RepositoryView]:
+        """Hosted repositories by name."""
+
+    def get_repository(self, name: str, actor: Principal) -> RepositoryView:
+        """One hosted repository, ``project/repository``."""
+
+    def repository_tree(self, name: str, actor: Principal, *, commit: str | None = None) -> list[TreeEntry]:
+        """All files and folders at a commit (default: head of the default branch)."""
+
+    def repository_file(
+        self, name: str, path: str, actor: Principal, *, commit: str | None = None
+    ) -> FileContent:
+        """One file at a commit (default: head of the default branch)."""
+
+    def repository_commits(self, name: str, actor: Principal, *, limit: int = 20) -> list[CommitView]:
+        """The newest commits of the default branch."""
+
+    def events(self, *, after: int = 0, limit: int = 500, wait: float = 0) -> list[Event]:
+        """Events after a cursor; waits up to ``wait`` seconds for the first one. For the portal's own reader."""
+
+
+class NoPlatform:
+    """A portal without a platform: lists are empty and explain themselves, everything that would act says why it cannot."""
+
+    HINT = "Set platform.url in flagstone.toml to the address of a platform, or start both rooms with `flagstone up`."
+
+    def info(self) -> GatewayInfo:
+        """Says that there is no platform, and how to connect one."""
+        return GatewayInfo(
+            name="none",
+            connected=False,
+            message="This portal is not connected to a platform, so nothing can be created, run or deployed from here.",
+            hint=self.HINT,
+            can_preview=False,
+            can_deploy=False,
+            can_host_git=False,
+        )
+
+    def _refuse(self) -> Unavailable:
+        return Unavailable("gateway.no_platform", "This portal is not connected to a platform.", hint=self.HINT)
+
+    def list_actions(self) -> list[ActionSpec]:
+        """No actions."""
+        return []
+
+    def plan(self, request: RunRequest, actor: Principal) -> Plan:
+        """Refuses."""
+        raise self._refuse()
+
+    def submit(self, request: RunRequest, actor: Principal) -> RunView:
+        """Refuses."""
+        raise self._refuse()
+
+    def list_runs(self, query: RunQuery, actor: Principal) -> Page[RunSummary]:
+        """No runs."""
+        return Page(())
+
+    def get_run(self, run_id: str, actor: Principal) -> RunView:
+        """Refuses."""
+        raise self._refuse()
+
+    def run_events(self, run_id: str, actor: Principal, *, after: int = 0, limit: int = 1000) -> list[RunEvent]:
+        """Refuses."""
+        raise self._refuse()
+
+    async def follow_run(self, run_id: str, actor: Principal, *, after: int = 0) -> AsyncIterator[RunEvent]:
+        """Refuses."""
+        raise self._refuse()
+        yield  # an async generator, as the protocol asks
+
+    def cancel(self, run_id: str, actor: Principal) -> RunView:
+        """Refuses."""
+        raise self._refuse()
+
+    def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:
+        """Refuses."""
+        raise self._refuse()
+
+    def list_environments(self, actor: Principal) -> list[EnvironmentView]:
+        """No environments."""
+        return []
+
+    def list_deployments(self, query: DeploymentQuery, actor: Principal) -> Page[DeploymentView]:
+        """No deployments."""
+        return Page(())
+
+    def get_deployment(self, deployment_id: str, actor: Principal) -> DeploymentView:
+        """Refuses."""
+        raise self._refuse()
+
+    def deployment_log(
+        self, deployment_id: str, actor: Principal, *, after: int = -1, limit: int = 500
+    ) -> list[LogLine]:
+        """Refuses."""
+        raise self._refuse()
+
+    async def follow_deployment_log(
+        self, deployment_id: str, actor: Principal, *, after: int = -1
+    ) -> AsyncIterator[LogLine]:
+        """Refuses."""
+        raise self._refuse()
+        yield  # an async generator, as the protocol asks
+
+    def list_repositories(self, actor: Principal, *, cursor: str | None = None) -> Page[RepositoryView]:
+        """No repositories."""
+        return Page(())
+
+    def get_repository(self, name: str, actor: Principal) -> RepositoryView:
+        """Refuses."""
+        raise self._refuse()
+
+    def repository_tree(self, name: str, actor: Principal, *, commit: str | None = None) -> list[TreeEntry]:
+        """Refuses."""
+        raise self._refuse()
+
+    def repository_file(self, name: str, path: str, actor: Principal, *, commit: str | None = None) -> FileContent:
+        """Refuses."""
+        raise self._refuse()
+
+    def repository_commits(self, name: str, actor: Principal, *, limit: int = 20) -> list[CommitView]:
+        """Refuses."""
+        raise self._refuse()
+
+    def events(self, *, after: int = 0, limit: int = 500, wait: float = 0) -> list[Event]:
+        """Nothing ever happens."""
+        return []

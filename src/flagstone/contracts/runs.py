@@ -1,0 +1,132 @@
+"""Runs: the request, the definition that is executed, and what is seen of an execution."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from flagstone.contracts.base import JSON, Wire
+
+RunState = Literal["queued", "running", "waiting", "cancelling", "succeeded", "failed", "cancelled", "unknown"]
+StepState = Literal["pending", "running", "waiting", "succeeded", "failed", "skipped", "cancelled", "unknown"]
+
+ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+"""States that a run never leaves by itself (a retry opens a failed or cancelled one again)."""
+
+
+class StepDefinition(Wire):
+    """One step as written: nothing in it is evaluated yet (``input``, ``condition`` and ``each`` hold expressions)."""
+
+    id: str
+    name: str
+    action: str
+    input: dict[str, JSON] = Field(default_factory=dict)
+    condition: JSON = None
+    """The ``if`` of the template; None means always."""
+    each: JSON = None
+
+
+class WorkflowDefinition(Wire):
+    """What a run executes: it keeps exactly the version it started with."""
+
+    name: str
+    title: str
+    template_ref: str | None = None
+    version: str = ""
+    """Digest or commit of the template."""
+    base: str = ""
+    """Where relative URLs of steps resolve: the location reference (``type:target``) of the template's file."""
+    parameters: JSON = None
+    """The JSON Schema page or pages; inputs are validated against them again by the platform."""
+    steps: tuple[StepDefinition, ...]
+    output: dict[str, JSON] = Field(default_factory=dict)
+
+
+class RunRequest(Wire):
+    """What the portal, the CLI or a machine asks for."""
+
+    workflow: WorkflowDefinition
+    inputs: dict[str, JSON] = Field(default_factory=dict)
+    secrets: dict[str, SecretStr] = Field(default_factory=dict)
+    subjects: tuple[str, ...] = ()
+    """Entity refs the run is about, as far as known before."""
+    owner: str | None = None
+    """Owner ref of what is acted upon; the owner may act on it."""
+    plan_digest: str | None = None
+    """When given, the run starts only if its plan still has this digest."""
+    idempotency_key: str | None = None
+
+
+class RunLink(Wire):
+    """A link in the output of a run: a URL or an entity ref."""
+
+    title: str = ""
+    url: str | None = None
+    entity_ref: str | None = None
+    icon: str | None = None
+
+
+class StepView(Wire):
+    """One step (one iteration of ``each`` is a step of its own, with id ``step[key]``)."""
+
+    id: str
+    index: int
+    name: str
+    action: str
+    state: StepState
+    attempt: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    inputs: dict[str, JSON] = Field(default_factory=dict)
+    outputs: dict[str, JSON] = Field(default_factory=dict)
+    error: dict[str, JSON] | None = None
+    """problem+json of the failure."""
+
+
+class RunSummary(Wire):
+    """A row of a list of runs."""
+
+    id: str
+    number: int
+    title: str
+    workflow: str
+    template_ref: str | None = None
+    state: RunState
+    actor: str
+    actor_name: str
+    subjects: tuple[str, ...] = ()
+    steps_total: int = 0
+    steps_done: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: dict[str, JSON] | None = None
+    retry_of: str | None = None
+
+
+class RunView(RunSummary):
+    """A run, whole."""
+
+    steps: tuple[StepView, ...] = ()
+    inputs: dict[str, JSON] = Field(default_factory=dict)
+    output: dict[str, JSON] = Field(default_factory=dict)
+    links: tuple[RunLink, ...] = ()
+    last_seq: int = 0
+    """Sequence number of its newest event: start following after it."""
+
+
+class RunEvent(Wire):
+    """Something that happened in a run; ``seq`` counts from 1 within the run and is the cursor of a follower."""
+
+    seq: int
+    at: datetime
+    type: Literal["log", "step", "run"]
+    step: str = ""
+    text: str = ""
+    """A log line (may hold ANSI colours), without newline."""
+    stream: Literal["out", "err", "info", "warn", "error"] = "out"
+    state: str = ""
+    """New state of the step or run."""
+    data: dict[str, JSON] = Field(default_factory=dict)

@@ -1,0 +1,61 @@
+"""What a plugin author imports: the hooks, and one small protocol per extension kind.
+
+A plugin is a module or object with functions marked :data:`hookimpl`, announced by an entry point of the group
+``flagstone``. Nothing here touches a database or starts a process: a plugin gets such abilities from the context it is
+handed.
+"""
+
+from flagstone.sdk.actions import Action, ActionContext, Inputs, Outputs, PlanContext, UndoNotPossible
+from flagstone.sdk.cards import CardContext, Rendered, UICard
+from flagstone.sdk.files import Files, FileStat
+from flagstone.sdk.hooks import PROJECT, Deps, hookimpl, hookspec
+from flagstone.sdk.kinds import EntityKind, RelationField
+from flagstone.sdk.permissions import Permission
+from flagstone.sdk.runtimes import (
+    DeploymentSpec,
+    ProcessHost,
+    ProcessLimits,
+    RolloutFailed,
+    RunningProcess,
+    Runtime,
+    RuntimeContext,
+    RuntimeStatus,
+)
+from flagstone.sdk.slices import NavItem, PaletteEntry, Slice
+from flagstone.sdk.sources import EntitySource, SourceContext, SourceFile, SourceSnapshot
+
+__all__ = [
+    "PROJECT",
+    "Action",
+    "ActionContext",
+    "CardContext",
+    "DeploymentSpec",
+    "Deps",
+    "EntityKind",
+    "EntitySource",
+    "FileStat",
+    "Files",
+    "Inputs",
+    "NavItem",
+    "Outputs",
+    "PaletteEntry",
+    "Permission",
+    "PlanContext",
+    "ProcessHost",
+    "ProcessLimits",
+    "RelationField",
+    "Rendered",
+    "RolloutFailed",
+    "RunningProcess",
+    "Runtime",
+    "RuntimeContext",
+    "RuntimeStatus",
+    "Slice",
+    "SourceContext",
+    "SourceFile",
+    "SourceSnapshot",
+    "UICard",
+    "UndoNotPossible",
+    "hookimpl",
+    "hookspec",
+]

@@ -1,0 +1,161 @@
+"""Actions: one kind of step each. Typed input, typed output, a permission, a plan and a run.
+
+    class Greet(Action):
+        id = "acme:greet"
+        title = "Say hello"
+        permission = "runs.start"
+        idempotency = "natural"
+
+        class Input(Inputs):
+            name: str
+
+        class Output(Outputs):
+            greeting: str
+
+        def plan(self, ctx, inputs):
+            ctx.change("other", "run", inputs.name, "would be greeted")
+            return self.Output(greeting=f"Hello {inputs.name}")
+
+        def run(self, ctx, inputs):
+            ctx.log(f"Hello {inputs.name}")
+            return self.Output(greeting=f"Hello {inputs.name}")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from flagstone.contracts.actions import ActionSpec, Idempotency
+from flagstone.contracts.plans import ChangeKind, ChangeOp
+from flagstone.kernel.actor import Principal
+from flagstone.sdk.files import Files
+
+
+class Inputs(BaseModel):
+    """Base of an action's input. Unknown members are refused, names on the wire are camelCase by alias."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class Outputs(BaseModel):
+    """Base of an action's output, stored in the run: never put a secret in it."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class UndoNotPossible(Exception):
+    """The action has no undo."""
+
+
+class BaseContext(Protocol):
+    """What planning and running share."""
+
+    run_id: str
+    step_id: str
+    actor: Principal
+    owner: str | None
+    """Owner ref of what the run acts upon, if known."""
+    workspace: Files
+    """The run's own folder; steps of one run share it. While planning it is a throw-away copy."""
+
+    def log(self, text: str, *, level: str = "info") -> None:
+        """Write a line to the run's log (secrets are masked before it is stored)."""
+
+    def source(self, url: str) -> Files:
+        """Read-only files behind a step's ``url``: relative to the template, or a hosted repository, or an allowed host.
+
+        Raises Denied when the location may not be read, NotFound when there is nothing.
+        """
+
+    def render_tree(self, source: Files, values: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+        """Render a skeleton into the workspace, in the rules of ``fetch:template``; returns the paths written.
+
+        Options: target_path, copy_without_templating, template_file_extension, cookiecutter_compat, replace,
+        trim_blocks, lstrip_blocks.
+        """
+
+    def check(self, permission: str, *, owner: str | None = None) -> None:
+        """Decide for the actor. Raises Denied, saying which permission is missing and who grants it."""
+
+
+class PlanContext(BaseContext, Protocol):
+    """Planning: look at everything, change nothing but the throw-away workspace."""
+
+    def change(self, kind: ChangeKind, op: ChangeOp, subject: str, detail: str = "", **facts: str) -> None:
+        """Record something the step would do."""
+
+    def note(self, text: str) -> None:
+        """Say what cannot be known before the run; marks the plan as incomplete."""
+
+
+class ActionContext(BaseContext, Protocol):
+    """Running."""
+
+    step_key: str
+    """Stable over retries of this step with these inputs: the idempotency key of its side effect."""
+    attempt: int
+    """Counts from 1."""
+    secrets: Mapping[str, str]
+    """The run's secrets by name; put them nowhere but into the call that needs them."""
+
+    def emit(self, event_type: str, subject: str, data: Mapping[str, Any]) -> None:
+        """Add an event to the outbox, in the same transaction as the step's result: only when it succeeds, and once."""
+
+    def cancelled(self) -> bool:
+        """Whether the run was asked to stop: return soon when it was."""
+
+    def link(self, entity_ref: str) -> None:
+        """Note that this run is about that entity; the run then shows on its page."""
+
+
+class Action:
+    """Base class of all actions; see the module for an example.
+
+    ``run`` may raise Temporary (tried again with back-off), or any other FlagstoneError (fails the step).
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    description: ClassVar[str] = ""
+    permission: ClassVar[str] = "runs.start"
+    idempotency: ClassVar[Idempotency] = "natural"
+    plan_only_result: ClassVar[bool] = False
+
+    class Input(Inputs):
+        """No input unless the subclass says so."""
+
+    class Output(Outputs):
+        """No output unless the subclass says so."""
+
+    def plan(self, ctx: PlanContext, inputs: Any) -> Outputs | None:
+        """Say through ``ctx`` what would happen; return the outputs as far as they can be foretold."""
+        raise TypeError(f"{type(self).__name__} must say what it would do: define plan().")
+
+    def run(self, ctx: ActionContext, inputs: Any) -> Outputs | None:
+        """Do it."""
+        raise TypeError(f"{type(self).__name__} must do something: define run().")
+
+    def probe(self, ctx: ActionContext, inputs: Any) -> Outputs | None:
+        """For ``idempotency = "probe"``: the outputs if the side effect with ``ctx.step_key`` already happened."""
+        return None
+
+    def undo(self, ctx: ActionContext, inputs: Any, outputs: Mapping[str, Any]) -> None:
+        """Take the side effect back. Raises UndoNotPossible unless the subclass can."""
+        raise UndoNotPossible(self.id)
+
+    def spec(self, source: str = "flagstone") -> ActionSpec:
+        """What this action says of itself."""
+        return ActionSpec(
+            id=self.id,
+            title=self.title,
+            description=self.description or (type(self).__doc__ or "").strip(),
+            input_schema=self.Input.model_json_schema(by_alias=True),
+            output_schema=self.Output.model_json_schema(by_alias=True),
+            permission=self.permission,
+            idempotency=self.idempotency,
+            has_undo=type(self).undo is not Action.undo,
+            source=source,
+        )

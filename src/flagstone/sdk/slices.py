@@ -1,0 +1,72 @@
+"""What a slice (or a plugin with pages of its own) contributes: routes, navigation, commands, jobs, migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from flagstone.kernel.actor import Principal
+from flagstone.sdk.permissions import Permission
+
+Room = Literal["portal", "platform", "foundation"]
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """An entry of the side bar. ``group`` is its heading ("" for the first, unnamed group)."""
+
+    id: str
+    label: str
+    href: str
+    icon: str
+    group: str = ""
+    order: int = 100
+    permission: str | None = None
+    """Shown only to those who have it."""
+    count: Callable[[Principal], int | None] | None = None
+    """A number beside it; cheap, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaletteEntry:
+    """A result of the command palette."""
+
+    title: str
+    href: str
+    kind: str
+    """Heading it is listed under: "Pages", "Entities", "Golden paths"."""
+    icon: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One capability, complete. Everything is optional but the name."""
+
+    name: str
+    room: Room
+    routers: Sequence[Any] = ()
+    """FastAPI routers; each route names its permission."""
+    mounts: Sequence[tuple[str, Any]] = ()
+    """(path, ASGI app) for protocols that are not JSON or HTML, such as git."""
+    permissions: Sequence[Permission] = ()
+    nav: Sequence[NavItem] = ()
+    templates: Path | None = None
+    """The folder that holds ``<name>/*.html``."""
+    static: Path | None = None
+    migrations: Path | None = None
+    """Folder of Alembic scripts."""
+    migrate: Literal["room", "home", "each"] = "room"
+    """Where its tables live: the database of its room, the process's home database, or every database."""
+    palette: Callable[[str, Principal, int], list[PaletteEntry]] | None = None
+    """(text, principal, limit) -> results."""
+    start: Callable[[], None] | None = None
+    """Called in order of the slices when the process starts serving; must return soon."""
+    ready: Callable[[], str | None] | None = None
+    """None when it can serve, else what it waits for, in words."""
+    stop: Callable[[], None] | None = None
+    """Called in reverse order when the process stops."""
+    middleware: Sequence[Any] = field(default_factory=tuple)
+    """ASGI middleware classes that take the app, outermost first."""

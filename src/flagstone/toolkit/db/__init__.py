@@ -1,0 +1,15 @@
+"""One way to both databases: SQLite (WAL) for one process, PostgreSQL for many.
+
+    with db.read() as conn: ...     a connection for reading
+    with db.write() as conn: ...    a transaction; a nested ``write`` joins it, so that a change, its event and its audit row
+                                    are written together or not at all
+
+Dialect differences live here and nowhere else.
+"""
+
+from flagstone.toolkit.db.database import Database
+from flagstone.toolkit.db.migrate import MigrationSource, migrate
+from flagstone.toolkit.db.types import JsonText, UtcDateTime
+from flagstone.toolkit.db.upsert import insert_ignore, upsert
+
+__all__ = ["Database", "JsonText", "MigrationSource", "UtcDateTime", "insert_ignore", "migrate", "upsert"]

@@ -1,0 +1,145 @@
+"""A database: an engine, and transactions that nest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
+
+from flagstone.kernel.errors import Invalid, Unavailable
+
+_BUSY_MS = 15_000
+
+
+class Database:
+    """One logical database. ``url`` is a SQLAlchemy URL; ``schema`` is used on PostgreSQL only."""
+
+    def __init__(self, url: str, *, schema: str | None = None, pool_size: int = 16) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if not self.is_sqlite and self.url.get_backend_name() != "postgresql":
+            raise Invalid(
+                "db.unknown_backend",
+                f"The database URL starts with {self.url.drivername!r}.",
+                hint="Use sqlite:///… or postgresql://….",
+            )
+        self.schema = None if self.is_sqlite else schema
+        if not self.is_sqlite and self.url.drivername == "postgresql":
+            self.url = self.url.set(drivername="postgresql+psycopg")
+        self._local = threading.local()
+        # SQLite has one writer: queueing here is fair and cheap, busy-waiting in SQLite is neither.
+        self._writer = threading.Lock() if self.is_sqlite else None
+        self.engine = self._engine(pool_size)
+
+    def _engine(self, pool_size: int) -> Engine:
+        options: dict[str, Any] = {"poolclass": QueuePool, "pool_size": pool_size, "max_overflow": 2 * pool_size}
+        if self.is_sqlite:
+            if self.url.database:
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            options["connect_args"] = {"check_same_thread": False, "timeout": _BUSY_MS / 1000}
+        else:
+            options["pool_pre_ping"] = True
+        engine = create_engine(self.url, **options)
+        event.listen(engine, "connect", self._on_connect)
+        if self.is_sqlite:
+            event.listen(engine, "begin", self._on_begin)
+        return engine
+
+    def _on_connect(self, connection: Any, _record: Any) -> None:
+        if not self.is_sqlite:
+            if self.schema:
+                with connection.cursor() as cursor:
+                    cursor.execute(f'SET search_path TO "{self.schema}"')
+                connection.commit()
+            return
+        connection.isolation_level = None  # the driver must not begin by itself; _on_begin does
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            f"busy_timeout={_BUSY_MS}",
+            "cache_size=-16000",
+            "temp_store=MEMORY",
+            "mmap_size=268435456",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    def _on_begin(self, conn: Connection) -> None:
+        # IMMEDIATE takes the write lock at once: a deferred one that upgrades later can fail in the middle.
+        writing = conn.get_execution_options().get("flagstone_write", False)
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading. Inside :meth:`write` it is that transaction, which sees its own changes."""
+        current = getattr(self._local, "conn", None)
+        if current is not None:
+            yield current
+            return
+        with self._connect() as conn:
+            yield conn
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction, committed at the end or rolled back by an exception. Nested calls of one thread join the first."""
+        current = getattr(self._local, "conn", None)
+        if current is not None:
+            yield current
+            return
+        if self._writer is not None:
+            self._writer.acquire()
+        after: list[Any] = []
+        try:
+            with self._connect() as raw:
+                conn = raw.execution_options(flagstone_write=True)
+                with conn.begin():
+                    self._local.conn = conn
+                    self._local.after = after
+                    try:
+                        yield conn
+                    finally:
+                        self._local.conn = None
+                        self._local.after = None
+        finally:
+            if self._writer is not None:
+                self._writer.release()
+        for call in after:
+            call()
+
+    def after_commit(self, call: Any) -> None:
+        """Run ``call`` when the current transaction has been committed; at once when there is none."""
+        after = getattr(self._local, "after", None)
+        if after is None:
+            call()
+        else:
+            after.append(call)
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        try:
+            conn = self.engine.connect()
+        except OperationalError as error:
+            raise Unavailable(
+                "db.unreachable",
+                f"The database {self.url.render_as_string(hide_password=True)} cannot be reached: {error.orig}.",
+                hint="Check that it runs and that the URL and the password are right.",
+                retry_after=5,
+            ) from error
+        with conn:
+            yield conn
+
+    def ping(self) -> None:
+        """Raise Unavailable unless a query is answered."""
+        with self.read() as conn:
+            conn.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
