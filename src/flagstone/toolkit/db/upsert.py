@@ -21,10 +21,10 @@ def upsert(conn: Connection, table: Table, rows: Rows, *, key: Sequence[str], up
     statement = statement.on_conflict_do_update(
         index_elements=list(key), set_={name: statement.excluded[name] for name in update}
     )
-    return int(conn.execute(statement, rows).rowcount)
+    return int(conn.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount)
 
 
 def insert_ignore(conn: Connection, table: Table, rows: Rows, *, key: Sequence[str]) -> int:
     """Insert rows; those whose ``key`` exists already are left alone. Returns how many were new (1 row: exact)."""
     statement = _insert(conn, table).on_conflict_do_nothing(index_elements=list(key))
-    return int(conn.execute(statement, rows).rowcount)
+    return int(conn.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount)

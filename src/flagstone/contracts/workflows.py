@@ -1,0 +1,76 @@
+"""The small workflows behind the buttons of an entity page and the commands of the CLI: each is one run."""
+
+from __future__ import annotations
+
+from flagstone.contracts.runs import StepDefinition, WorkflowDefinition
+
+
+def _single(name: str, title: str, action: str, inputs: dict[str, object]) -> WorkflowDefinition:
+    step = StepDefinition(id=name, name=title, action=action, input=inputs)
+    return WorkflowDefinition(name=name, title=title, steps=(step,))
+
+
+def deploy_workflow(
+    *, title: str, repository: str, environment: str, entity_ref: str, commit: str | None = None
+) -> WorkflowDefinition:
+    """Deploy a commit (default: head of the default branch) of a hosted repository."""
+    inputs: dict[str, object] = {"repository": repository, "environment": environment, "entityRef": entity_ref}
+    if commit:
+        inputs["commit"] = commit
+    definition = _single("deploy", title, "flagstone:deploy", inputs)
+    output = {
+        "links": [
+            {"title": "Open the service", "url": "${{ steps.deploy.output.url }}", "if": "${{ steps.deploy.output.url }}"},
+            {"title": "Open in the catalog", "entityRef": entity_ref},
+        ]
+    }
+    return definition.model_copy(update={"output": output})
+
+
+def stop_workflow(*, title: str, deployment_id: str) -> WorkflowDefinition:
+    """End a workload and keep it ready to be started again."""
+    return _single("stop", title, "flagstone:stop", {"deployment": deployment_id})
+
+
+def start_workflow(*, title: str, deployment_id: str) -> WorkflowDefinition:
+    """Start a stopped workload with the release it had."""
+    return _single("start", title, "flagstone:start", {"deployment": deployment_id})
+
+
+def delete_workflow(
+    *,
+    title: str,
+    entity_ref: str,
+    deployment_ids: tuple[str, ...],
+    repository: str | None,
+    location: tuple[str, str] | None,
+) -> WorkflowDefinition:
+    """Take a component out of the world: its deployments, its hosted repository and its catalog location, in this order."""
+    steps = [
+        StepDefinition(
+            id=f"undeploy-{number}",
+            name="Remove the deployment",
+            action="flagstone:undeploy",
+            input={"deployment": deployment_id},
+        )
+        for number, deployment_id in enumerate(deployment_ids, 1)
+    ]
+    if location is not None:
+        steps.append(
+            StepDefinition(
+                id="unregister",
+                name="Unregister from the catalog",
+                action="catalog:unregister",
+                input={"type": location[0], "target": location[1], "entityRef": entity_ref},
+            )
+        )
+    if repository is not None:
+        steps.append(
+            StepDefinition(
+                id="repository",
+                name="Delete the repository",
+                action="flagstone:repository:delete",
+                input={"repository": repository},
+            )
+        )
+    return WorkflowDefinition(name="delete", title=title, steps=tuple(steps))
