@@ -27,21 +27,37 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>%(name)s</title>
 <style>
-  :root { color-scheme: light dark; font: 17px/1.55 system-ui, sans-serif; }
-  body { margin: 0; min-height: 100vh; display: grid; place-items: center; }
-  main { max-width: 34rem; padding: 2rem; }
-  h1 { font-size: 2.2rem; line-height: 1.15; margin: 0 0 .5rem; }
-  p { margin: .4rem 0; }
-  code { font: .9em ui-monospace, monospace; }
-  .quiet { opacity: .75; }
+  :root { color-scheme: light dark; --page: #f5f6f8; --card: #fff; --line: #dfe3e8; --text: #1a1f27; --quiet: #5b6472;
+          --link: #0b57c2; --good: #1f8a4c; font: 16px/1.55 system-ui, sans-serif; }
+  @media (prefers-color-scheme: dark) {
+    :root { --page: #0f1217; --card: #181c23; --line: #2c323c; --text: #e8ebf0; --quiet: #9aa4b2; --link: #7fb0ff;
+            --good: #4cc97f; }
+  }
+  body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--page); color: var(--text); }
+  main { box-sizing: border-box; width: min(34rem, 100vw - 2rem); padding: 2rem; background: var(--card);
+         border: 1px solid var(--line); border-radius: 12px; }
+  h1 { font-size: 1.9rem; line-height: 1.2; margin: .6rem 0 .4rem; overflow-wrap: anywhere; }
+  p { margin: 0; }
+  .state { color: var(--good); font-weight: 600; font-size: .9rem; }
+  dl { display: grid; grid-template-columns: auto 1fr; gap: .35rem 1.25rem; margin: 1.5rem 0 0; padding-top: 1.25rem;
+       border-top: 1px solid var(--line); font-size: .95rem; }
+  dt { color: var(--quiet); }
+  dd { margin: 0; overflow-wrap: anywhere; }
+  a { color: var(--link); }
+  code { font: .92em ui-monospace, monospace; }
 </style>
 </head>
 <body>
 <main>
+  <p class="state">&#9679; Running</p>
   <h1>%(greeting)s</h1>
   <p>%(description)s</p>
-  <p class="quiet">This is <strong>%(name)s</strong>, version <code>%(commit)s</code>.</p>
-  <p><a href="api/hello?name=you">api/hello</a> &middot; <a href="healthz">healthz</a> &middot; <a href="version">version</a></p>
+  <dl>
+    <dt>Service</dt><dd>%(name)s</dd>
+    <dt>Version</dt><dd><code>%(commit)s</code></dd>
+    <dt>Greeting</dt><dd><a href="api/hello?name=you"><code>/api/hello?name=you</code></a></dd>
+    <dt>Health</dt><dd><a href="healthz"><code>/healthz</code></a></dd>
+  </dl>
 </main>
 </body>
 </html>

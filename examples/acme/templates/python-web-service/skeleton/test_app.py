@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import threading
 import unittest
@@ -32,7 +33,7 @@ class ServiceTest(unittest.TestCase):
             return str(response.read().decode())
 
     def test_the_front_page_shows_the_greeting(self) -> None:
-        self.assertIn(app.html.escape(app.GREETING), self.get("/"))
+        self.assertIn(html.escape(app.GREETING), self.get("/"))
 
     def test_hello_greets_by_name(self) -> None:
         self.assertEqual(json.loads(self.get("/api/hello?name=Ada"))["name"], "Ada")

@@ -71,7 +71,7 @@ class Handler(SimpleHTTPRequestHandler):
         self.end_headers()
         return io.BytesIO(body)
 
-    def list_directory(self, path: object) -> None:  # type: ignore[override]
+    def list_directory(self, path: object) -> None:
         """Show no list of files."""
         self.send_error(HTTPStatus.NOT_FOUND)
 
