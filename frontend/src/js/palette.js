@@ -1,0 +1,48 @@
+// The command palette: a combobox over links that the server renders. Focus stays in the input.
+import { all, on, one } from "./dom.js";
+
+let current = 0;
+const dialog = () => one("#palette");
+const input = () => one("input", dialog());
+const options = () => all("a[role=option]", dialog());
+
+export const paletteIsOpen = () => Boolean(dialog()?.open);
+
+function mark(index) {
+  const found = options();
+  if (!found.length) {
+    input().removeAttribute("aria-activedescendant");
+    return;
+  }
+  current = (index + found.length) % found.length;
+  found.forEach((option, at) => option.setAttribute("aria-selected", at === current));
+  input().setAttribute("aria-activedescendant", found[current].id);
+  found[current].scrollIntoView({ block: "nearest" });
+}
+
+export function togglePalette() {
+  const palette = dialog();
+  if (!palette) return;
+  if (palette.open) {
+    palette.close();
+    return;
+  }
+  one("#side:popover-open")?.hidePopover();
+  palette.showModal();
+  input().value = "";
+  input().focus();
+  input().dispatchEvent(new Event("palette-open"));
+}
+
+on("click", "[data-palette-open]", togglePalette);
+on("keydown", "#palette input", (event) => {
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    mark(current + (event.key === "ArrowDown" ? 1 : -1));
+  } else if (event.key === "Enter") {
+    event.preventDefault();
+    options()[current]?.click();
+  }
+});
+on("click", "#palette a[role=option]", () => dialog().close());
+document.addEventListener("htmx:after:swap", () => paletteIsOpen() && mark(0));

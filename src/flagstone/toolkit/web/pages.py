@@ -1,0 +1,122 @@
+"""Pages: one Jinja2 environment over the kit's and the slices' templates, and the rendering of a page dataclass.
+
+Which templates exist is told by the composition root; what a page holds is the dataclass of the slice that renders it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from flagstone.toolkit.web import text
+from flagstone.toolkit.web.assets import asset_url
+from flagstone.toolkit.web.chrome import Chrome
+from flagstone.toolkit.web.icons import icon, icon_name
+
+TEMPLATE_DIR = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """What an error page says: what happened, what to do, and an id that finds it in the server's log."""
+
+    title: str
+    detail: str
+    status: int = 500
+    hint: str | None = None
+    code: str | None = None
+    request_id: str | None = None
+
+
+def is_fragment(request: Request) -> bool:
+    """Whether htmx asks for a part of the page: not a boosted link, a history restore or a swap of the whole body."""
+    headers = request.headers
+    return (
+        headers.get("hx-request") == "true"
+        and headers.get("hx-boosted") != "true"
+        and headers.get("hx-history-restore-request") != "true"
+        and headers.get("hx-request-type") != "full"
+    )
+
+
+class Pages:
+    """Renders pages. One per application.
+
+    :param product: the product's name, shown when a request carries no :class:`Chrome`.
+    :param template_dirs: slice name -> its ``templates/<slice>`` folder, so that ``"catalog/list.html"`` resolves.
+    """
+
+    def __init__(self, product: str, template_dirs: Mapping[str, Path]) -> None:
+        self._product = product
+        self._slices: dict[str, BaseLoader] = {name: FileSystemLoader(folder) for name, folder in template_dirs.items()}
+        self.environment = Environment(
+            loader=ChoiceLoader([PrefixLoader(self._slices), FileSystemLoader(TEMPLATE_DIR)]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self.environment.globals.update(icon=icon, icon_name=icon_name, asset_url=asset_url)
+        self.environment.filters.update(
+            age=text.age,
+            ago=text.ago,
+            attributes=text.attributes,
+            duration=text.duration,
+            filesize=text.filesize,
+            hue=text.hue,
+            initials=text.initials,
+            timestamp=text.timestamp,
+        )
+
+    def add_templates(self, name: str, folder: Path) -> None:
+        """Make the templates of one more slice or plugin known as ``"<name>/<file>"``."""
+        self._slices[name] = FileSystemLoader(folder)
+
+    def render(
+        self,
+        request: Request,
+        template: str,
+        page: object,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        fragment: str | None = None,
+    ) -> HTMLResponse:
+        """Render a page; the fields of the dataclass ``page`` become template variables.
+
+        :param fragment: the template used instead when htmx asks for a part (see :func:`is_fragment`).
+        :raises jinja2.TemplateError: if the template is missing, broken or uses an unknown variable.
+        """
+        name = fragment if fragment is not None and is_fragment(request) else template
+        html = self.environment.get_template(name).render(self._variables(request, page))
+        response = HTMLResponse(html, status_code=status, headers=dict(headers or {}))
+        response.headers["Vary"] = "HX-Request"
+        return response
+
+    def error(self, request: Request, page: ErrorPage, *, headers: Mapping[str, str] | None = None) -> HTMLResponse:
+        """Render an error: a whole page, or for htmx only an alert, because htmx swaps 4xx and 5xx answers in."""
+        return self.render(
+            request,
+            "layout/error.html",
+            page,
+            status=page.status,
+            headers=headers,
+            fragment="layout/error_fragment.html",
+        )
+
+    def _variables(self, request: Request, page: object) -> dict[str, object]:
+        chrome = getattr(request.state, "chrome", None)
+        if chrome is None:
+            # Most requests never render a page, so what surrounds one is made only when it is needed.
+            make = getattr(request.app.state, "make_chrome", None)
+            chrome = make(request) if make else Chrome(product=self._product)
+        if not is_dataclass(page) or isinstance(page, type):
+            raise TypeError(f"a page is a dataclass instance, not {type(page).__name__}")
+        values = {field.name: getattr(page, field.name) for field in fields(page)}
+        return {"request": request, "chrome": chrome, "fragment": is_fragment(request), **values}
