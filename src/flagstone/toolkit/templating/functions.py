@@ -1,0 +1,36 @@
+"""The functions that every template may call."""
+
+# ruff: noqa: ARG001, ARG005 - every function in the tables has the same signature
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from flagstone.toolkit.templating.faults import TemplateError
+from flagstone.toolkit.templating.limits import Budget
+from flagstone.toolkit.templating.methods import whole
+from flagstone.toolkit.templating.values import UNDEFINED, Value
+
+
+def _range(budget: Budget, start: Value, stop: Value = UNDEFINED, step: Value = 1) -> list[int]:
+    first, last = (0, whole(start, 0)) if stop is UNDEFINED else (whole(start, 0), whole(stop, 0))
+    stride = whole(step, 1)
+    if stride == 0:
+        raise TemplateError("The step of range() can not be 0.")
+    budget.items(max(0, math.ceil((last - first) / stride)))
+    return list(range(first, last, stride))
+
+
+def _unavailable(budget: Budget, *arguments: Value) -> Value:
+    """Nunjucks' functions that keep a state between calls; their names stay functions, so that they print as none."""
+    raise TemplateError("This function is not available; use loop.index and loop.last instead.")
+
+
+FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "always": lambda budget: True,
+    "cycler": _unavailable,
+    "failure": lambda budget: False,
+    "joiner": _unavailable,
+    "range": _range,
+}
+"""Name to function ``(budget, *arguments)``. ``always`` and ``failure`` are told otherwise by whoever runs steps."""
