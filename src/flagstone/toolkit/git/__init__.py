@@ -1,0 +1,10 @@
+"""Git through the git binary, hardened: bare repositories (:class:`GitRepository`) and smart HTTP (:class:`GitHttp`).
+
+Who may do what with which repository does not belong here: callers decide.
+"""
+
+from flagstone.toolkit.git.environment import GitEnvironment
+
+from flagstone.toolkit.git.repository import Author, Commit, Entry, File, GitRepository
+
+__all__ = ["Author", "Commit", "Entry", "File", "GitEnvironment", "GitHttp", "GitRepository"]
