@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -68,5 +68,10 @@ class Slice:
     """None when it can serve, else what it waits for, in words."""
     stop: Callable[[], None] | None = None
     """Called in reverse order when the process stops."""
+    collects: Mapping[str, Callable[[Any, str], None]] = field(default_factory=dict)
+    """Hook name -> what to do with each contribution: ``{"flagstone_register_actions": registry.add}``, called as
+    ``add(contribution, plugin_name)`` once all slices are built. Raise Conflict for a second one with the same id."""
+    sealed: Callable[[], None] | None = None
+    """Called when everything has been collected: freeze the registries."""
     middleware: Sequence[Any] = field(default_factory=tuple)
     """ASGI middleware classes that take the app, outermost first."""

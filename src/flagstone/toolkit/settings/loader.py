@@ -16,7 +16,15 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from flagstone.kernel.errors import Invalid, Problem
 
 PREFIX = "FLAGSTONE_"
-_OTHERS = frozenset({"FLAGSTONE_CONFIG", "FLAGSTONE_SKIP_UI", "FLAGSTONE_BOOTSTRAP_TOKEN_FILE", "FLAGSTONE_TRACE_PLUGINS"})
+_OTHERS = frozenset({
+    "FLAGSTONE_CONFIG",
+    "FLAGSTONE_SKIP_UI",
+    "FLAGSTONE_BOOTSTRAP_TOKEN_FILE",
+    "FLAGSTONE_TRACE_PLUGINS",
+    "FLAGSTONE_URL",
+    "FLAGSTONE_TOKEN",
+    "FLAGSTONE_TEST_BACKENDS",
+})
 """Variables with a meaning of their own, documented in the reference; the rest of the prefix is settings."""
 
 T = TypeVar("T", bound="SettingsModel")

@@ -1,0 +1,5 @@
+"""``python -m flagstone``."""
+
+from flagstone.entrypoints.cli import main
+
+main()

@@ -1,0 +1,11 @@
+"""The only list of slices. Order is the order of construction: a slice may ask for what those above it provide.
+
+Names, not modules: a room that is not served is not even imported.
+"""
+
+FOUNDATION = ("events", "audit", "vault", "access", "identity")
+PLATFORM = ("runs", "workflows", "repositories", "environments", "deployments", "door")
+PORTAL = ("catalog", "golden_paths", "self_service", "home", "admin")
+
+BUILTIN_PORTAL = ("kinds", "sources", "http_gateway")
+BUILTIN_PLATFORM = ("actions", "local_process")

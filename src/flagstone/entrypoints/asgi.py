@@ -1,0 +1,9 @@
+"""The ASGI app for servers other than ours: ``uvicorn flagstone.entrypoints.asgi:app``. Settings as usual."""
+
+from __future__ import annotations
+
+from flagstone.app import build, load_settings
+
+_application = build(load_settings(None))
+_application.migrate()
+app = _application.asgi

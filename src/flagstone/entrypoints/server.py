@@ -1,0 +1,203 @@
+"""The server process: ``flagstone up`` (both rooms, friendly) and ``flagstone serve`` (any rooms, for machines)."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from rich.console import Console
+
+from flagstone import __version__
+from flagstone.app import Application, Rooms, build, load_settings
+from flagstone.entrypoints.datafolder import DataFolder
+from flagstone.foundation.identity import IdentityService
+from flagstone.kernel.errors import Conflict, Invalid
+from flagstone.toolkit.settings.server import ServerSettings
+from flagstone.toolkit.telemetry.logs import configure_logging
+
+log = logging.getLogger("flagstone.server")
+
+_GRACE = 5
+"""Seconds that open requests get to finish when the server stops."""
+
+
+@dataclass(frozen=True)
+class StartOptions:
+    """What the command line said."""
+
+    config: Path | None = None
+    data: Path | None = None
+    port: int | None = None
+    host: str | None = None
+    example: bool | None = None
+    """None: the example organisation is loaded into a new data folder and kept where it was loaded before."""
+    locations: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
+    rooms: Rooms = "both"
+    bootstrap_token_file: Path | None = None
+    friendly: bool = False
+
+
+class Progress:
+    """Tells a person what happens while the server starts; silent for machines."""
+
+    def __init__(self, *, friendly: bool) -> None:
+        self._console = Console(stderr=True, highlight=False) if friendly else None
+        self.began = time.perf_counter()
+
+    def step(self, text: str) -> None:
+        """One finished step."""
+        if self._console:
+            took = time.perf_counter() - self.began
+            self._console.print(f"[green]✓[/] {text} [bright_black]{took:.1f} s[/]")
+
+    def say(self, text: str = "") -> None:
+        """A line for people."""
+        if self._console:
+            self._console.print(text)
+
+
+def example_folder() -> Path | None:
+    """The example organisation: inside the installed package, or beside the sources of a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "_examples" / "acme", package.parent.parent / "examples" / "acme"):
+        if (folder / "catalog-info.yaml").is_file():
+            return folder
+    return None
+
+
+def run(options: StartOptions) -> None:
+    """Start and serve until told to stop. Raises FlagstoneError for anything wrong at start."""
+    progress = Progress(friendly=options.friendly)
+    settings = load_settings(options.config, overrides=_overrides(options))
+    server = settings.section("server", ServerSettings)
+    configure_logging(form=server.log_format, level=server.log_level)
+    folder = DataFolder(Path(server.data_dir).expanduser().resolve())
+    listener = _listen(server.host, server.port)
+    folder.lock()
+    port = listener.getsockname()[1]
+    overrides = _overrides(options) | {"server.port": port}
+    overrides |= _locations(options, folder)
+    settings = load_settings(options.config, overrides=overrides)
+    app = build(settings, options.rooms)
+    progress.step(f"Flagstone {__version__} with {_rooms(options.rooms)}, data in {folder.path}")
+    if app.migrate():
+        progress.step("Databases are up to date")
+    _serve(app, listener, lambda: _welcome(app, options, progress))
+
+
+def _rooms(rooms: Rooms) -> str:
+    return "portal and platform" if rooms == "both" else f"the {rooms} alone"
+
+
+def _overrides(options: StartOptions) -> dict[str, Any]:
+    given = {"server.data_dir": options.data, "server.port": options.port, "server.host": options.host}
+    return {key: str(value) for key, value in given.items() if value is not None}
+
+
+def _locations(options: StartOptions, folder: DataFolder) -> dict[str, Any]:
+    """Locations and allow-list entries of the command line, remembered for the next start."""
+    known = folder.recall()
+    example = options.example if options.example is not None else known.get("example", options.friendly)
+    locations: list[str] = list(dict.fromkeys([*known.get("locations", []), *options.locations]))
+    hosts: list[str] = list(dict.fromkeys([*known.get("allow_hosts", []), *options.allow_hosts]))
+    folder.remember(example=bool(example), locations=locations, allow_hosts=hosts)
+    folders: list[str] = []
+    found: list[dict[str, str]] = []
+    if example:
+        acme = example_folder()
+        if acme is None:
+            raise Invalid("up.no_example", "The example organisation is not installed.", hint="Start with --no-example.")
+        folders.append(str(acme))
+        found.append({"type": "file", "target": str(acme / "catalog-info.yaml")})
+    for location in locations:
+        if location.startswith(("http://", "https://")):
+            found.append({"type": "url", "target": location})
+        else:
+            path = Path(location).expanduser().resolve()
+            folders.append(str(path if path.is_dir() else path.parent))
+            found.append({"type": "file", "target": str(path)})
+    return {"sources.extra_folders": folders, "sources.extra_hosts": hosts, "catalog.extra_locations": found}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise Conflict(
+                "up.port_in_use",
+                f"Port {port} on {host} is in use by another program.",
+                hint=f"Stop that program, or choose another port: --port {port + 1} (0 picks a free one).",
+            ) from error
+        raise Invalid(
+            "up.cannot_listen", f"Cannot listen on {host}:{port}: {error.strerror}.", hint="Check --host and --port."
+        ) from error
+    return listener
+
+
+def _serve(app: Application, listener: socket.socket, started: Callable[[], None]) -> None:
+    config = uvicorn.Config(
+        app.asgi,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+        timeout_keep_alive=30,
+        proxy_headers=bool(app.server.public_url),
+        lifespan="on",
+    )
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                started()
+
+    server = Server(config)
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        log.info("stopped from the keyboard")
+    finally:
+        app.stop()
+
+
+def base_url(app: Application) -> str:
+    """The address people use."""
+    if app.server.public_url:
+        return app.server.public_url.rstrip("/")
+    host = "127.0.0.1" if app.server.host in ("0.0.0.0", "::") else app.server.host  # noqa: S104  only compared
+    return f"http://{f'[{host}]' if ':' in host else host}:{app.server.port}"
+
+
+def _welcome(app: Application, options: StartOptions, progress: Progress) -> None:
+    url = base_url(app)
+    identity = app.deps.get(IdentityService)
+    if options.bootstrap_token_file is not None:
+        identity.bootstrap_token(options.bootstrap_token_file)
+    link = identity.ensure_bootstrap(url)
+    progress.step(f"Serving on [bold]{url}[/]")
+    progress.say()
+    if link:
+        progress.say(f"  Sign in once with  [bold cyan]{link}[/]")
+        progress.say(f"  then set a password at {url}/me/password")
+    else:
+        progress.say(f"  Sign in at {url}/login")
+    progress.say("  Stop with Ctrl-C.")
+    progress.say()
+    if not options.friendly:
+        log.info("serving on %s", url)
+        if link:
+            log.warning("first start: sign in once with %s", link)
