@@ -4,7 +4,7 @@ Who may do what with which repository does not belong here: callers decide.
 """
 
 from flagstone.toolkit.git.environment import GitEnvironment
-
+from flagstone.toolkit.git.http import GitHttp, Service
 from flagstone.toolkit.git.repository import Author, Commit, Entry, File, GitRepository
 
-__all__ = ["Author", "Commit", "Entry", "File", "GitEnvironment", "GitHttp", "GitRepository"]
+__all__ = ["Author", "Commit", "Entry", "File", "GitEnvironment", "GitHttp", "GitRepository", "Service"]
