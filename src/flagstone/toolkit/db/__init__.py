@@ -9,8 +9,9 @@ Dialect differences live here and nowhere else.
 
 from flagstone.toolkit.db.database import Database
 from flagstone.toolkit.db.migrate import MigrationSource, migrate
+from flagstone.toolkit.db.order import append_lock
 from flagstone.toolkit.db.rooms import HomeDatabase, PlatformDatabase, PortalDatabase
 from flagstone.toolkit.db.types import JsonText, UtcDateTime
 from flagstone.toolkit.db.upsert import insert_ignore, upsert
 
-__all__ = ["Database", "HomeDatabase", "JsonText", "MigrationSource", "PlatformDatabase", "PortalDatabase", "UtcDateTime", "insert_ignore", "migrate", "upsert"]
+__all__ = ["Database", "HomeDatabase", "JsonText", "MigrationSource", "PlatformDatabase", "PortalDatabase", "UtcDateTime", "append_lock", "insert_ignore", "migrate", "upsert"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ from sqlalchemy.pool import QueuePool
 from flagstone.kernel.errors import Invalid, Unavailable
 
 _BUSY_MS = 15_000
+
+
+@dataclass(slots=True)
+class _Hooks:
+    before_commit: list[Callable[[Connection], None]] = field(default_factory=list)
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
+    after_rollback: list[Callable[[], None]] = field(default_factory=list)
 
 
 class Database:
@@ -95,31 +103,50 @@ class Database:
             return
         if self._writer is not None:
             self._writer.acquire()
-        after: list[Any] = []
+        hooks = _Hooks()
         try:
             with self._connect() as raw:
                 conn = raw.execution_options(flagstone_write=True)
                 with conn.begin():
                     self._local.conn = conn
-                    self._local.after = after
+                    self._local.hooks = hooks
                     try:
                         yield conn
+                        for last in hooks.before_commit:
+                            last(conn)
                     finally:
                         self._local.conn = None
-                        self._local.after = None
+                        self._local.hooks = None
+        except BaseException:
+            hooks.after_commit = hooks.after_rollback
+            raise
         finally:
             if self._writer is not None:
                 self._writer.release()
-        for call in after:
-            call()
+            for call in hooks.after_commit:
+                call()
 
     def after_commit(self, call: Any) -> None:
         """Run ``call`` when the current transaction has been committed; at once when there is none."""
-        after = getattr(self._local, "after", None)
-        if after is None:
+        hooks = getattr(self._local, "hooks", None)
+        if hooks is None:
             call()
         else:
-            after.append(call)
+            hooks.after_commit.append(call)
+
+    def before_commit(self, call: Callable[[Connection], None]) -> None:
+        """Run ``call`` as the last thing of the current transaction; in one of its own when there is none.
+
+        For appending to logs: what they lock is then held only for the commit.
+        """
+        with self.write():
+            self._local.hooks.before_commit.append(call)
+
+    def after_rollback(self, call: Callable[[], None]) -> None:
+        """Run ``call`` should the current transaction fail: for what must be kept although the change is not."""
+        hooks = getattr(self._local, "hooks", None)
+        if hooks is not None:
+            hooks.after_rollback.append(call)
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
