@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from flagstone.contracts.gateway import NoPlatform, RunGateway
 from flagstone.foundation.access import AccessService
@@ -23,6 +24,9 @@ def fill_registries(host: PluginHost, deps: Container, slices: Sequence[Slice]) 
         access.register(item.permissions, item.name)
         if item.templates is not None:
             pages.add_templates(item.name, item.templates / item.name)
+    for contribution in host.call("flagstone_register_template_dirs"):
+        for name, folder in contribution.value.items():
+            pages.add_templates(name, Path(folder))
     for item in slices:
         for hook, add in item.collects.items():
             for contribution in host.call(hook, deps=deps):
