@@ -1,0 +1,14 @@
+"""What the catalog lets people do."""
+
+from __future__ import annotations
+
+from flagstone.sdk import Permission
+
+PERMISSIONS = [
+    Permission("catalog.entity.read", "See entities, their relations, history and source.", "viewer"),
+    Permission("catalog.entity.refresh", "Have an entity's source read again now.", "developer", owner=True),
+    Permission("catalog.entity.star", "Star entities for oneself.", "viewer"),
+    Permission("catalog.location.read", "See which locations entities are read from, and their problems.", "viewer"),
+    Permission("catalog.location.create", "Register locations.", "developer"),
+    Permission("catalog.location.delete", "Unregister locations and agree to held deletions.", "maintainer", owner=True),
+]

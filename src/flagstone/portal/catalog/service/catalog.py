@@ -1,0 +1,130 @@
+"""Reading the catalog: what other slices, pages and the API ask."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import NotFound
+from flagstone.kernel.paging import Page
+from flagstone.kernel.refs import parse_ref
+from flagstone.portal.catalog.model import CatalogQuery, Entity, EntityRow, FacetValue, Graph, RelatedEntity, Relation
+from flagstone.portal.catalog.model.kinds import KindRegistry
+from flagstone.portal.catalog.store import CatalogStore
+
+FACETS = ("kinds", "owners", "types", "lifecycles", "tags")
+MAX_GRAPH = 60
+
+
+class CatalogService:
+    """Entities, lists, facets, relations. Reads only; every method is safe to call from any thread."""
+
+    def __init__(self, store: CatalogStore, kinds: KindRegistry) -> None:
+        self._store = store
+        self.kinds = kinds
+
+    def get(self, ref: str, *, default_kind: str | None = None) -> Entity:
+        """One entity. Raises NotFound (``catalog.no_entity``), Invalid (``refs.bad_ref``)."""
+        found = self.find(ref, default_kind=default_kind)
+        if found is None:
+            raise NotFound(
+                "catalog.no_entity",
+                f"There is no entity {ref} in the catalog.",
+                hint="Look at /catalog, or register the file that declares it at /catalog/import.",
+            )
+        return found
+
+    def find(self, ref: str, *, default_kind: str | None = None) -> Entity | None:
+        """One entity, or None. Raises Invalid (``refs.bad_ref``)."""
+        wanted = str(parse_ref(ref, default_kind=default_kind))
+        return self._store.reader.entities([wanted]).get(wanted)
+
+    def find_by_uid(self, uid: str) -> Entity | None:
+        """One entity by ``metadata.uid``, or None."""
+        return self._store.reader.entity_by_uid(uid)
+
+    def get_many(self, refs: Collection[str]) -> dict[str, Entity]:
+        """Whole entities by ref, one query; those that are not there are left out."""
+        return self._store.reader.entities(refs)
+
+    def rows(self, refs: Collection[str]) -> dict[str, EntityRow]:
+        """The short form of entities by ref, one query; those that are not there are left out."""
+        return self._store.reader.rows(refs)
+
+    def list(self, query: CatalogQuery) -> Page[EntityRow]:
+        """A page of rows."""
+        return self._store.reader.page(query)
+
+    def texts(self, query: CatalogQuery) -> Page[str]:
+        """The same page as JSON texts, ready to be sent."""
+        return self._store.reader.texts(query)
+
+    def count(self, query: CatalogQuery) -> int:
+        """How many entities match."""
+        return self._store.reader.count(query)
+
+    def facets(self, query: CatalogQuery, names: Sequence[str] = FACETS) -> dict[str, list[FacetValue]]:
+        """Values with counts for each field, each as if it were not filtered itself."""
+        return {name: self._store.reader.facet(query, name) for name in names}
+
+    def options(self, kinds: str | Collection[str] = (), text: str = "", limit: int = 20) -> list[EntityRow]:
+        """Entities to choose from in a form, best match first."""
+        wanted = (kinds,) if isinstance(kinds, str) else kinds
+        return self._store.reader.options([kind for kind in wanted if kind], text, min(limit, 100))
+
+    def owned(self, principal: Principal, query: CatalogQuery | None = None) -> Page[EntityRow]:
+        """A page of what the principal owns, itself or through its groups."""
+        return self.list(replace(query or CatalogQuery(), owners=tuple(sorted(principal.owner_refs))))
+
+    def related(self, ref: str, types: Collection[str] = ()) -> Sequence[RelatedEntity]:
+        """The neighbours of an entity with what is known of them, by relation, then ref."""
+        found = self._store.reader.relations([str(parse_ref(ref))], types)
+        rows = self._store.reader.rows({relation.target for relation in found})
+        return [RelatedEntity(relation.type, relation.target, rows.get(relation.target)) for relation in found]
+
+    def graph(
+        self, ref: str, *, depth: int = 1, types: Collection[str] = (), kinds: Collection[str] = (), limit: int = MAX_GRAPH
+    ) -> Graph:
+        """Entities around one, nearest first, at most ``limit`` of them; edges run in the declared direction.
+
+        ``types`` are relation names of either direction; ``kinds`` restricts the neighbours that are shown.
+        """
+        root = str(parse_ref(ref))
+        wanted = {*types, *(self.kinds.opposites[name] for name in types if name in self.kinds.opposites)}
+        distance = {root: 0}
+        frontier = [root]
+        seen_edges: set[Relation] = set()
+        hidden: set[str] = set()
+        for level in range(1, depth + 1):
+            following: list[str] = []
+            for edge in self._store.reader.relations(frontier, wanted):
+                if kinds and edge.target.partition(":")[0] not in kinds and edge.target != root:
+                    continue
+                if edge.target not in distance:
+                    if len(distance) >= limit:
+                        hidden.add(edge.target)
+                        continue
+                    distance[edge.target] = level
+                    following.append(edge.target)
+                seen_edges.add(self._declared_direction(edge))
+            frontier = following
+            if not frontier:
+                break
+        rows = self._store.reader.rows(distance)
+        edges = sorted(seen_edges, key=lambda edge: (edge.source, edge.type, edge.target))
+        return Graph(root, tuple(distance), rows, tuple(edges), distance, len(hidden))
+
+    def _declared_direction(self, edge: Relation) -> Relation:
+        opposite = self.kinds.opposites.get(edge.type)
+        if edge.type in self.kinds.forward or opposite is None:
+            return edge
+        return Relation(edge.target, opposite, edge.source)
+
+    def groups_of(self, user_ref: str) -> frozenset[str]:
+        """The groups a user is in, and the groups above those. For ownership: who is in a team is in its department."""
+        return self._store.groups_of(user_ref.lower())
+
+    def revision(self) -> int:
+        """A number that grows with every change of the catalog: what caches are keyed by."""
+        return self._store.revision()

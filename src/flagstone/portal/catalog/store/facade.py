@@ -1,0 +1,72 @@
+"""One store of the slice, made of its parts."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from flagstone.portal.catalog.store.locations import LocationStore
+from flagstone.portal.catalog.store.reading import EntityReader
+from flagstone.portal.catalog.store.records import RecordStore
+from flagstone.portal.catalog.store.tables import cursors, relations
+from flagstone.portal.catalog.store.writing import EntityWriter
+from flagstone.toolkit.db import PortalDatabase, insert_ignore, upsert
+from sqlalchemy import Connection, select, text, update
+
+_LOCK = 7_070_071
+_REVISION = "revision"
+
+
+class CatalogStore:
+    """``reader``, ``writer``, ``locations`` and ``records`` over one database."""
+
+    def __init__(self, db: PortalDatabase) -> None:
+        self.db = db
+        self.reader = EntityReader(db)
+        self.writer = EntityWriter(db)
+        self.locations = LocationStore(db)
+        self.records = RecordStore(db)
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction that other calls join."""
+        return self.db.write()
+
+    def lock(self) -> None:
+        """Queue up with every other process that ingests; held until the current transaction ends."""
+        with self.db.write() as conn:
+            if conn.dialect.name == "postgresql":
+                conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+    def groups_of(self, user_ref: str) -> frozenset[str]:
+        """Groups by ``memberOf``, then upwards by ``childOf``."""
+        direct = (
+            select(relations.c.target_ref.label("ref"))
+            .where(relations.c.source_ref == user_ref, relations.c.type == "memberOf")
+            .cte(recursive=True)
+        )
+        above = direct.union(
+            select(relations.c.target_ref)
+            .join(direct, relations.c.source_ref == direct.c.ref)
+            .where(relations.c.type == "childOf")
+        )
+        with self.db.read() as conn:
+            return frozenset(conn.execute(select(above.c.ref)).scalars())
+
+    def revision(self) -> int:
+        """How often the catalog has changed."""
+        return self.cursor(_REVISION)
+
+    def changed(self) -> None:
+        """Count a change."""
+        with self.db.write() as conn:
+            insert_ignore(conn, cursors, {"name": _REVISION, "value": 0}, key=["name"])
+            conn.execute(update(cursors).where(cursors.c.name == _REVISION).values(value=cursors.c.value + 1))
+
+    def cursor(self, name: str) -> int:
+        """Where a reader of events has come to."""
+        with self.db.read() as conn:
+            return int(conn.execute(select(cursors.c.value).where(cursors.c.name == name)).scalar() or 0)
+
+    def set_cursor(self, name: str, value: int) -> None:
+        """Remember where a reader of events has come to."""
+        with self.db.write() as conn:
+            upsert(conn, cursors, {"name": name, "value": value}, key=["name"], update=["value"])

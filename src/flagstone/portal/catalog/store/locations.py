@@ -1,0 +1,247 @@
+"""Locations: what is read, when next, what came of it, and which location led to which."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from flagstone.kernel.ids import new_id
+from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
+from flagstone.portal.catalog.model import Held, Location, LocationOrigin
+from flagstone.portal.catalog.store.reading import chunks
+from flagstone.portal.catalog.store.tables import entities, location_links, locations, problems
+from flagstone.toolkit.db import PortalDatabase, insert_ignore
+from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import tuple_ as row_of
+
+
+class LocationStore:
+    """Rows of locations. Methods that change something join the current transaction."""
+
+    def __init__(self, db: PortalDatabase) -> None:
+        self._db = db
+
+    def add(
+        self, type_: str, target: str, *, origin: LocationOrigin, actor: str, now: datetime, presence: str = "required"
+    ) -> tuple[Location, bool]:
+        """The location of a target, made when it is new; the flag says whether it was.
+
+        A location that so far was only the child of another one becomes one of its own.
+        """
+        values = {
+            "id": new_id(),
+            "type": type_,
+            "target": target,
+            "origin": origin,
+            "presence": presence,
+            "state": "pending",
+            "next_read_at": now,
+            "generation": 0,
+            "failures": 0,
+            "created_at": now,
+            "created_by": actor,
+        }
+        with self._db.write() as conn:
+            new = insert_ignore(conn, locations, values, key=["type", "target"]) == 1
+            if not new and origin != "child":
+                where = (locations.c.type == type_, locations.c.target == target, locations.c.origin == "child")
+                new = conn.execute(update(locations).where(*where).values(origin=origin)).rowcount == 1
+            found = self.find(type_, target)
+        if found is None:
+            raise LookupError(f"{type_}:{target} vanished while it was added")
+        return found, new
+
+    def find(self, type_: str, target: str) -> Location | None:
+        """The location of a target."""
+        return self._one(locations.c.type == type_, locations.c.target == target)
+
+    def get(self, id_: str) -> Location | None:
+        """One location by id."""
+        return self._one(locations.c.id == id_)
+
+    def _one(self, *where: Any) -> Location | None:
+        with self._db.read() as conn:
+            row = conn.execute(select(locations, self._count()).where(*where)).first()
+        return _location(row) if row else None
+
+    @staticmethod
+    def _count() -> Any:
+        return (
+            select(func.count())
+            .where(entities.c.location_id == locations.c.id)
+            .scalar_subquery()
+            .label("entities")
+        )
+
+    def page(
+        self, *, origins: Collection[str] = (), states: Collection[str] = (), cursor: str | None = None, limit: int | None = None
+    ) -> Page[Location]:
+        """A page of locations by type and target."""
+        size = clamp_limit(limit)
+        statement = select(locations, self._count()).order_by(locations.c.type, locations.c.target).limit(size + 1)
+        if origins:
+            statement = statement.where(locations.c.origin.in_(list(origins)))
+        if states:
+            statement = statement.where(locations.c.state.in_(list(states)))
+        if cursor is not None:
+            type_, target = [str(value) for value in (*decode_cursor(cursor), "", "")][:2]
+            statement = statement.where(row_of(locations.c.type, locations.c.target) > row_of(type_, target))
+        with self._db.read() as conn:
+            rows = conn.execute(statement).all()
+        found = tuple(_location(row) for row in rows[:size])
+        following = encode_cursor(found[-1].type, found[-1].target) if len(rows) > size else None
+        return Page(found, following)
+
+    def targets(self, origin: LocationOrigin) -> dict[tuple[str, str], str]:
+        """(type, target) -> id of every location of an origin."""
+        with self._db.read() as conn:
+            rows = conn.execute(
+                select(locations.c.id, locations.c.type, locations.c.target).where(locations.c.origin == origin)
+            )
+            return {(row.type, row.target): row.id for row in rows}
+
+    def due(self, now: datetime, limit: int) -> list[Location]:
+        """Locations whose time has come, longest waiting first."""
+        statement = (
+            select(locations, self._count())
+            .where(locations.c.next_read_at <= now)
+            .order_by(locations.c.next_read_at)
+            .limit(limit)
+        )
+        with self._db.read() as conn:
+            return [_location(row) for row in conn.execute(statement)]
+
+    def next_due(self) -> datetime | None:
+        """When the next location is due."""
+        with self._db.read() as conn:
+            return conn.execute(select(func.min(locations.c.next_read_at))).scalar()
+
+    def claim(self, location: Location, until: datetime) -> bool:
+        """Put the next read off, so that no other process takes it too; False when another one was quicker."""
+        where = (locations.c.id == location.id, locations.c.next_read_at == location.next_read_at)
+        with self._db.write() as conn:
+            return conn.execute(update(locations).where(*where).values(next_read_at=until)).rowcount == 1
+
+    def mark_due(
+        self, now: datetime, *, ids: Collection[str] = (), type_: str | None = None, prefix: str = "", forget: bool = False
+    ) -> int:
+        """Have locations read again now; ``forget`` drops the version, so that even an unchanged source is read whole."""
+        where = locations.c.id.in_(list(ids)) if type_ is None else locations.c.type == type_
+        if type_ is not None and prefix:
+            where = where & locations.c.target.startswith(prefix, autoescape=True)
+        values: dict[str, Any] = {"next_read_at": now}
+        if forget:
+            values["version"] = None
+        with self._db.write() as conn:
+            return int(conn.execute(update(locations).where(where).values(values)).rowcount)
+
+    def finish(self, id_: str, values: dict[str, Any]) -> None:
+        """Write what came of a read."""
+        with self._db.write() as conn:
+            conn.execute(
+                update(locations).where(locations.c.id == id_).values(generation=locations.c.generation + 1, **values)
+            )
+
+    def fail(self, id_: str, *, error: str, hint: str | None, at: datetime) -> None:
+        """Note a failure; everything else of the location stays as it was."""
+        values = {"state": "failed", "error": error, "hint": hint, "attempted_at": at}
+        with self._db.write() as conn:
+            statement = update(locations).where(locations.c.id == id_)
+            conn.execute(statement.values(failures=locations.c.failures + 1, **values))
+
+    def approve(self, id_: str, digest: str, now: datetime) -> None:
+        """Agree to the held deletions with this digest."""
+        with self._db.write() as conn:
+            statement = update(locations).where(locations.c.id == id_)
+            conn.execute(statement.values(approved=digest, next_read_at=now, version=None))
+
+    def generation(self, id_: str) -> int | None:
+        """How often it was read; None when it is gone."""
+        with self._db.read() as conn:
+            return conn.execute(select(locations.c.generation).where(locations.c.id == id_)).scalar()
+
+    def children(self, id_: str) -> set[str]:
+        """Ids of the locations that its Location entities name."""
+        with self._db.read() as conn:
+            found = conn.execute(select(location_links.c.child_id).where(location_links.c.parent_id == id_))
+            return set(found.scalars())
+
+    def link(self, parent_id: str, child_ids: Collection[str]) -> None:
+        """Set the children of a location."""
+        with self._db.write() as conn:
+            conn.execute(delete(location_links).where(location_links.c.parent_id == parent_id))
+            if child_ids:
+                rows = [{"parent_id": parent_id, "child_id": child} for child in sorted(child_ids)]
+                conn.execute(insert(location_links), rows)
+
+    def unreachable(self, *, without_links: Collection[tuple[str, str]] = (), without: Collection[str] = ()) -> set[str]:
+        """Child locations that no location of its own leads to any more, if some links or locations were gone."""
+        with self._db.read() as conn:
+            rows = conn.execute(select(locations.c.id, locations.c.origin)).all()
+            links = conn.execute(select(location_links.c.parent_id, location_links.c.child_id)).all()
+        gone = set(without_links)
+        following: dict[str, list[str]] = {}
+        for link in links:
+            if (link.parent_id, link.child_id) not in gone:
+                following.setdefault(link.parent_id, []).append(link.child_id)
+        reached = {row.id for row in rows if row.origin != "child" and row.id not in without}
+        waiting = list(reached)
+        while waiting:
+            for child in following.get(waiting.pop(), ()):
+                if child not in reached:
+                    reached.add(child)
+                    waiting.append(child)
+        return {row.id for row in rows if row.id not in reached and row.id not in without}
+
+    def below(self, id_: str) -> set[str]:
+        """A location and all that it leads to."""
+        links = select(location_links.c.child_id.label("id")).where(location_links.c.parent_id == id_).cte(recursive=True)
+        links = links.union(
+            select(location_links.c.child_id).join(links, location_links.c.parent_id == links.c.id)
+        )
+        with self._db.read() as conn:
+            return {id_, *conn.execute(select(links.c.id)).scalars()}
+
+    def delete(self, ids: Collection[str]) -> None:
+        """Remove locations, their links and their problems. Their entities must be gone before."""
+        with self._db.write() as conn:
+            for part in chunks(sorted(ids)):
+                conn.execute(delete(locations).where(locations.c.id.in_(part)))
+                links = or_(location_links.c.parent_id.in_(part), location_links.c.child_id.in_(part))
+                conn.execute(delete(location_links).where(links))
+                conn.execute(delete(problems).where(problems.c.location_id.in_(part)))
+
+    def by_ids(self, ids: Collection[str]) -> Sequence[Location]:
+        """Locations by id."""
+        found: list[Location] = []
+        with self._db.read() as conn:
+            for part in chunks(sorted(ids)):
+                rows = conn.execute(select(locations, self._count()).where(locations.c.id.in_(part)))
+                found += [_location(row) for row in rows]
+        return found
+
+
+def _location(row: Row[Any]) -> Location:
+    held = row.held
+    return Location(
+        id=row.id,
+        type=row.type,
+        target=row.target,
+        origin=row.origin,
+        presence=row.presence,
+        state=row.state,
+        version=row.version,
+        commit=row.commit,
+        read_at=row.read_at,
+        attempted_at=row.attempted_at,
+        next_read_at=row.next_read_at,
+        generation=row.generation,
+        error=row.error,
+        hint=row.hint,
+        held=Held(held["digest"], held["count"], held["total"], tuple(held["sample"])) if held else None,
+        approved=row.approved,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        entities=row.entities,
+    )

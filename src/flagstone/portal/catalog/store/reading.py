@@ -1,0 +1,270 @@
+"""Reading entities: lists in two steps (narrow rows, then documents), facets, relations, options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, TypeVar
+
+from flagstone.kernel.paging import Page, clamp_limit
+from flagstone.portal.catalog.model import CatalogQuery, Entity, EntityRow, EntitySource, FacetValue, Relation
+from flagstone.portal.catalog.store import queries
+from flagstone.portal.catalog.store.tables import documents, entities, locations, relations, search
+from flagstone.toolkit.db import PortalDatabase
+from sqlalchemy import Row, Select, and_, distinct, func, or_, select
+
+_ROW_COLUMNS = (
+    entities.c.id,
+    entities.c.ref,
+    entities.c.uid,
+    entities.c.kind,
+    entities.c.namespace,
+    entities.c.name,
+    entities.c.title,
+    entities.c.sort_name,
+    entities.c.type,
+    entities.c.lifecycle,
+    entities.c.owner_ref,
+    entities.c.system_ref,
+    entities.c.description,
+    entities.c.tags,
+    entities.c.has_problems,
+    entities.c.updated_at,
+)
+_FACETS = {
+    "kinds": entities.c.kind,
+    "types": entities.c.type,
+    "owners": entities.c.owner_ref,
+    "lifecycles": entities.c.lifecycle,
+    "systems": entities.c.system_ref,
+    "namespaces": entities.c.namespace,
+}
+_CHUNK = 500
+
+T = TypeVar("T")
+
+
+def chunks(items: Sequence[T], size: int = _CHUNK) -> Iterator[Sequence[T]]:
+    """Slices that fit into the parameters of one statement."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+class EntityReader:
+    """Queries. Knows nothing of principals: what a reader may see is a condition of the query."""
+
+    def __init__(self, db: PortalDatabase) -> None:
+        self._db = db
+
+    def page(self, query: CatalogQuery) -> Page[EntityRow]:
+        """A page of rows, sorted."""
+        rows, cursor = self._rows(query)
+        return Page(tuple(_row(row) for row in rows), cursor, self.count(query) if query.count else None)
+
+    def texts(self, query: CatalogQuery) -> Page[str]:
+        """A page of documents, as stored."""
+        rows, cursor = self._rows(query)
+        ids = [row.id for row in rows]
+        with self._db.read() as conn:
+            found = conn.execute(select(documents.c.entity_id, documents.c.body).where(documents.c.entity_id.in_(ids)))
+            bodies = {row.entity_id: row.body for row in found}
+        texts = tuple(bodies[id_] for id_ in ids if id_ in bodies)
+        return Page(texts, cursor, self.count(query) if query.count else None)
+
+    def _rows(self, query: CatalogQuery) -> tuple[Sequence[Row[Any]], str | None]:
+        limit = clamp_limit(query.limit)
+        statement = (
+            select(*_ROW_COLUMNS)
+            .where(*queries.conditions(query), queries.after(query))
+            .order_by(*queries.order(query))
+            .limit(limit + 1)
+        )
+        with self._db.read() as conn:
+            rows = conn.execute(statement).all()
+        if len(rows) <= limit:
+            return rows, None
+        return rows[:limit], queries.cursor_of(query, rows[limit - 1])
+
+    def count(self, query: CatalogQuery) -> int:
+        """How many match, whatever the page."""
+        with self._db.read() as conn:
+            return int(
+                conn.execute(select(func.count()).select_from(entities).where(*queries.conditions(query))).scalar_one()
+            )
+
+    def facet(self, query: CatalogQuery, name: str, *, limit: int = 200) -> list[FacetValue]:
+        """Values of one field with counts, most frequent first, as if the field itself were not filtered."""
+        where = queries.conditions(query, skip={name})
+        column = _FACETS.get(name)
+        number = func.count()
+        statement: Select[Any]
+        if column is not None:
+            statement = select(column.label("value"), number.label("number")).where(column != "", *where).group_by(column)
+        else:
+            column = search.c.value
+            statement = (
+                select(column.label("value"), number.label("number"))
+                .select_from(search.join(entities, entities.c.id == search.c.entity_id))
+                .where(search.c.key == "metadata.tags", column.is_not(None), *where)
+                .group_by(column)
+            )
+        with self._db.read() as conn:
+            rows = conn.execute(statement.order_by(number.desc(), column).limit(limit)).all()
+        return [FacetValue(row.value, row.number) for row in rows]
+
+    def values(self, query: CatalogQuery, key: str) -> list[FacetValue]:
+        """Values of any search key as written, with the number of entities, sorted by value."""
+        number = func.count(distinct(search.c.entity_id))
+        original = func.coalesce(search.c.original, search.c.value)
+        statement = (
+            select(original.label("value"), number.label("number"))
+            .select_from(search.join(entities, entities.c.id == search.c.entity_id))
+            .where(search.c.key == key.lower(), search.c.value.is_not(None), *queries.conditions(query))
+            .group_by(original)
+        )
+        with self._db.read() as conn:
+            return sorted((FacetValue(row.value, row.number) for row in conn.execute(statement)), key=lambda v: v.value)
+
+    def rows(self, refs: Collection[str]) -> dict[str, EntityRow]:
+        """Rows by ref; missing ones are left out."""
+        found: dict[str, EntityRow] = {}
+        with self._db.read() as conn:
+            for part in chunks(sorted({ref.lower() for ref in refs})):
+                statement = select(*_ROW_COLUMNS).where(entities.c.ref.in_(part))
+                found |= {row.ref: _row(row) for row in conn.execute(statement)}
+        return found
+
+    def options(self, kinds: Collection[str], text: str, limit: int) -> list[EntityRow]:
+        """Rows to choose from: those whose name starts with the text first."""
+        statement = select(*_ROW_COLUMNS)
+        if kinds:
+            statement = statement.where(entities.c.kind.in_([kind.lower() for kind in kinds]))
+        for word in text.lower().split():
+            statement = statement.where(entities.c.words.contains(word, autoescape=True))
+        starts = or_(
+            entities.c.sort_name.startswith(text.lower().strip(), autoescape=True),
+            func.lower(entities.c.name).startswith(text.lower().strip(), autoescape=True),
+        )
+        statement = statement.order_by(starts.desc(), entities.c.sort_name, entities.c.id).limit(limit)
+        with self._db.read() as conn:
+            return [_row(row) for row in conn.execute(statement)]
+
+    def entities(self, refs: Collection[str]) -> dict[str, Entity]:
+        """Whole entities by ref; missing ones are left out."""
+        return self._entities("ref", sorted({ref.lower() for ref in refs}))
+
+    def entity_by_uid(self, uid: str) -> Entity | None:
+        """One entity by its uid."""
+        return next(iter(self._entities("uid", [uid]).values()), None)
+
+    def _entities(self, column: str, values: Sequence[str]) -> dict[str, Entity]:
+        statement = select(
+            entities,
+            documents.c.body,
+            locations.c.type.label("location_type"),
+            locations.c.target.label("location_target"),
+            locations.c.read_at.label("location_read_at"),
+        ).select_from(
+            entities.join(documents, documents.c.entity_id == entities.c.id).outerjoin(
+                locations, locations.c.id == entities.c.location_id
+            )
+        )
+        found: dict[str, Entity] = {}
+        with self._db.read() as conn:
+            for part in chunks(values):
+                for row in conn.execute(statement.where(entities.c[column].in_(part))):
+                    found[row.ref] = _entity(row)
+        return found
+
+    def source_text(self, ref: str) -> str | None:
+        """The document as it was written."""
+        statement = (
+            select(documents.c.source)
+            .select_from(documents.join(entities, entities.c.id == documents.c.entity_id))
+            .where(entities.c.ref == ref.lower())
+        )
+        with self._db.read() as conn:
+            return conn.execute(statement).scalar()
+
+    def relations(self, refs: Collection[str], types: Collection[str] = ()) -> list[Relation]:
+        """Relations that start at any of the refs, in order."""
+        found: list[Relation] = []
+        statement = select(relations.c.source_ref, relations.c.type, relations.c.target_ref).distinct()
+        if types:
+            statement = statement.where(relations.c.type.in_(list(types)))
+        with self._db.read() as conn:
+            for part in chunks(sorted(refs)):
+                rows = conn.execute(statement.where(relations.c.source_ref.in_(part)))
+                found += [Relation(row.source_ref, row.type, row.target_ref) for row in rows]
+        return sorted(found, key=lambda item: (item.source, item.type, item.target))
+
+    def dangling(self, limit: int) -> list[Relation]:
+        """Declared relations whose target is not in the catalog."""
+        target = entities.alias("target")
+        statement = (
+            select(relations.c.source_ref, relations.c.type, relations.c.target_ref)
+            .select_from(
+                relations.join(
+                    entities, and_(entities.c.ref == relations.c.source_ref, entities.c.id == relations.c.declared_by)
+                ).outerjoin(target, target.c.ref == relations.c.target_ref)
+            )
+            .where(target.c.id.is_(None))
+            .order_by(relations.c.source_ref, relations.c.type, relations.c.target_ref)
+            .limit(limit)
+        )
+        with self._db.read() as conn:
+            return [Relation(row.source_ref, row.type, row.target_ref) for row in conn.execute(statement)]
+
+
+def _row(row: Row[Any]) -> EntityRow:
+    return EntityRow(
+        row.id,
+        row.ref,
+        row.uid,
+        row.kind,
+        row.namespace,
+        row.name,
+        row.title or row.name,
+        row.type,
+        row.lifecycle,
+        row.owner_ref or None,
+        row.system_ref or None,
+        row.description,
+        tuple(row.tags.split()),
+        row.has_problems,
+        row.updated_at,
+    )
+
+
+def _entity(row: Row[Any]) -> Entity:
+    data = json.loads(row.body)
+    return Entity(
+        ref=row.ref,
+        uid=row.uid,
+        kind=data["kind"],
+        namespace=row.namespace,
+        name=row.name,
+        title=row.title or row.name,
+        type=row.type,
+        lifecycle=row.lifecycle,
+        owner=row.owner_ref or None,
+        system=row.system_ref or None,
+        etag=row.etag,
+        data=data,
+        text=row.body,
+        source=EntitySource(
+            row.location_id,
+            row.location_type or "",
+            row.location_target or "",
+            row.source_ref,
+            row.source_path,
+            row.source_line,
+            row.source_commit,
+            row.location_read_at,
+            row.view_url,
+            row.edit_url,
+        ),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        has_problems=row.has_problems,
+    )

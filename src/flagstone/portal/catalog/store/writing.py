@@ -1,0 +1,316 @@
+"""Writing entities: what is new, changed and gone in one transaction, with relations, documents and search rows.
+
+Only entities whose own document or whose relations changed are written again ("stitched").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flagstone.kernel.ids import new_id
+from flagstone.portal.catalog.model.draft import Draft, Status, final, words_of
+from flagstone.portal.catalog.model.search_rows import search_rows
+from flagstone.portal.catalog.store.bulk import insert_rows
+from flagstone.portal.catalog.store.reading import chunks
+from flagstone.portal.catalog.store.tables import documents, entities, history, problems, relations, search
+from flagstone.toolkit.db import PortalDatabase, insert_ignore
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a sync must know of an entity that is there already."""
+
+    id: int
+    ref: str
+    uid: str
+    digest: str
+    location_id: str
+    source_path: str
+    source_line: int
+    source_commit: str | None
+    has_problems: bool
+
+
+_STORED = (
+    entities.c.id,
+    entities.c.ref,
+    entities.c.uid,
+    entities.c.digest,
+    entities.c.location_id,
+    entities.c.source_path,
+    entities.c.source_line,
+    entities.c.source_commit,
+    entities.c.has_problems,
+)
+
+
+class EntityWriter:
+    """Changes of entities. Every method joins the current transaction."""
+
+    def __init__(self, db: PortalDatabase) -> None:
+        self._db = db
+
+    def of_locations(self, location_ids: Collection[str]) -> dict[str, Stored]:
+        """What is stored from some locations, by ref."""
+        found: dict[str, Stored] = {}
+        with self._db.read() as conn:
+            for part in chunks(sorted(location_ids)):
+                rows = conn.execute(select(*_STORED).where(entities.c.location_id.in_(part)))
+                found |= {row.ref: Stored(*row) for row in rows}
+        return found
+
+    def of_refs(self, refs: Collection[str]) -> dict[str, Stored]:
+        """What is stored under some refs."""
+        found: dict[str, Stored] = {}
+        with self._db.read() as conn:
+            for part in chunks(sorted(refs)):
+                rows = conn.execute(select(*_STORED).where(entities.c.ref.in_(part)))
+                found |= {row.ref: Stored(*row) for row in rows}
+        return found
+
+    def create(self, drafts: Sequence[Draft], location_id: str, *, actor: str, now: datetime) -> set[str]:
+        """Add entities. Returns the refs of others whose relations change."""
+        with self._db.write() as conn:
+            uids = {draft.ref: new_id() for draft in drafts}
+            rows = [
+                {"uid": uids[draft.ref], "ref": draft.ref, "created_at": now, "has_problems": False, "etag": ""}
+                | _columns(draft, location_id, now)
+                for draft in drafts
+            ]
+            for part in chunks(rows):
+                insert_ignore(conn, entities, part, key=["ref"])
+            stored = self.of_refs(uids)
+            ids = {ref: item.id for ref, item in stored.items()}
+            insert_rows(conn, documents, ("entity_id", "body", "source"), ((ids[d.ref], "", d.source_text) for d in drafts))
+            self._index(conn, drafts, ids, uids)
+            self._remember(conn, ((d, uids[d.ref], "created", None, None) for d in drafts), actor, now)
+        return _targets(drafts)
+
+    def change(self, pairs: Sequence[tuple[Draft, Stored]], location_id: str, *, actor: str, now: datetime) -> set[str]:
+        """Replace entities. Returns the refs of others whose relations change."""
+        with self._db.write() as conn:
+            ids = [stored.id for _, stored in pairs]
+            affected = self._targets_of(conn, ids)
+            before = self._bodies(conn, ids)
+            statement = update(entities).where(entities.c.id == bindparam("b_id"))
+            rows = [{"b_id": stored.id} | _columns(draft, location_id, now) for draft, stored in pairs]
+            names = [name for name in rows[0] if name != "b_id"] if rows else []
+            if rows:
+                conn.execute(statement.values({name: bindparam(name) for name in names}), rows)
+            sources = [{"b_id": stored.id, "source": draft.source_text} for draft, stored in pairs]
+            if sources:
+                conn.execute(update(documents).where(documents.c.entity_id == bindparam("b_id")), sources)
+            self._forget(conn, ids)
+            drafts = [draft for draft, _ in pairs]
+            self._index(
+                conn, drafts, {s.ref: s.id for _, s in pairs}, {s.ref: s.uid for _, s in pairs}
+            )
+            changes = ((d, s.uid, "updated", before.get(s.id), s.digest) for d, s in pairs)
+            self._remember(conn, changes, actor, now)
+        return affected | _targets(drafts)
+
+    def touch(self, pairs: Sequence[tuple[Draft, Stored]]) -> None:
+        """Note where unchanged entities are found now."""
+        rows = [
+            {
+                "b_id": stored.id,
+                "source_path": draft.source_path,
+                "source_ref": draft.source_ref,
+                "source_line": draft.source_line,
+                "source_commit": draft.source_commit,
+                "view_url": draft.view_url,
+                "edit_url": draft.edit_url,
+            }
+            for draft, stored in pairs
+        ]
+        if rows:
+            names = [name for name in rows[0] if name != "b_id"]
+            statement = update(entities).where(entities.c.id == bindparam("b_id"))
+            with self._db.write() as conn:
+                conn.execute(statement.values({name: bindparam(name) for name in names}), rows)
+
+    def remove(self, gone: Sequence[Stored], *, actor: str, now: datetime, source: str) -> set[str]:
+        """Delete entities, keeping what they were in the history. Returns the refs of others whose relations change."""
+        if not gone:
+            return set()
+        with self._db.write() as conn:
+            ids = [item.id for item in gone]
+            affected = self._targets_of(conn, ids)
+            before = self._bodies(conn, ids)
+            rows = [
+                {
+                    "ref": item.ref,
+                    "uid": item.uid,
+                    "change": "deleted",
+                    "at": now,
+                    "actor": actor,
+                    "commit": item.source_commit,
+                    "source": source,
+                    "before_digest": item.digest,
+                    "after_digest": None,
+                    "before": before.get(item.id),
+                }
+                for item in gone
+            ]
+            conn.execute(insert(history), rows)
+            self._forget(conn, ids)
+            for part in chunks(ids):
+                conn.execute(delete(documents).where(documents.c.entity_id.in_(part)))
+                conn.execute(delete(entities).where(entities.c.id.in_(part)))
+        return affected
+
+    def stitch(self, refs: Collection[str], drafts: Mapping[str, Draft]) -> int:
+        """Write the final document of entities: from their draft, or from the one they have. Returns how many changed."""
+        changed = 0
+        with self._db.write() as conn:
+            for part in chunks(sorted(refs)):
+                related = _grouped(
+                    conn.execute(
+                        select(relations.c.source_ref, relations.c.type, relations.c.target_ref).where(
+                            relations.c.source_ref.in_(part)
+                        )
+                    )
+                )
+                where = (problems.c.entity_ref.in_(part), problems.c.level == "error")
+                statuses: dict[str, list[Status]] = {}
+                for row in conn.execute(select(problems.c.entity_ref, problems.c.message).where(*where)):
+                    statuses.setdefault(row.entity_ref, []).append(Status(row.message))
+                found = conn.execute(
+                    select(entities.c.id, entities.c.ref, entities.c.uid, entities.c.etag, documents.c.body)
+                    .select_from(entities.join(documents, documents.c.entity_id == entities.c.id))
+                    .where(entities.c.ref.in_(part))
+                ).all()
+                bodies: list[dict[str, Any]] = []
+                etags: list[dict[str, Any]] = []
+                for row in found:
+                    draft = drafts.get(row.ref)
+                    data = draft.data if draft is not None else json.loads(row.body)
+                    status = statuses.get(row.ref, [])
+                    body, etag = final(data, row.uid, related.get(row.ref, ()), status)
+                    if etag != row.etag:
+                        bodies.append({"b_id": row.id, "body": body})
+                        etags.append({"b_id": row.id, "etag": etag, "has_problems": bool(status)})
+                if bodies:
+                    conn.execute(update(documents).where(documents.c.entity_id == bindparam("b_id")), bodies)
+                    conn.execute(update(entities).where(entities.c.id == bindparam("b_id")), etags)
+                changed += len(bodies)
+        return changed
+
+    @staticmethod
+    def _index(conn: Connection, drafts: Sequence[Draft], ids: Mapping[str, int], uids: Mapping[str, str]) -> None:
+        insert_rows(
+            conn,
+            relations,
+            ("declared_by", "source_ref", "type", "target_ref"),
+            ((ids[draft.ref], *relation) for draft in drafts for relation in draft.relations),
+        )
+        insert_rows(
+            conn,
+            search,
+            ("entity_id", "key", "value", "original"),
+            ((ids[draft.ref], *row) for draft in drafts for row in search_rows(draft.data, uids[draft.ref])),
+        )
+
+    @staticmethod
+    def _forget(conn: Connection, ids: Sequence[int]) -> None:
+        for part in chunks(ids):
+            conn.execute(delete(search).where(search.c.entity_id.in_(part)))
+            conn.execute(delete(relations).where(relations.c.declared_by.in_(part)))
+
+    @staticmethod
+    def _targets_of(conn: Connection, ids: Sequence[int]) -> set[str]:
+        found: set[str] = set()
+        for part in chunks(ids):
+            rows = conn.execute(select(relations.c.source_ref).where(relations.c.declared_by.in_(part)))
+            found |= set(rows.scalars())
+        return found
+
+    @staticmethod
+    def _bodies(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for part in chunks(ids):
+            statement = select(documents.c.entity_id, documents.c.body).where(documents.c.entity_id.in_(part))
+            found |= {row.entity_id: row.body for row in conn.execute(statement)}
+        return found
+
+    @staticmethod
+    def _remember(
+        conn: Connection,
+        changes: Iterable[tuple[Draft, str, str, str | None, str | None]],
+        actor: str,
+        now: datetime,
+    ) -> None:
+        rows = [
+            {
+                "ref": draft.ref,
+                "uid": uid,
+                "change": change,
+                "at": now,
+                "actor": actor,
+                "commit": draft.source_commit,
+                "source": draft.source_ref,
+                "before_digest": digest,
+                "after_digest": draft.digest,
+                "before": before,
+            }
+            for draft, uid, change, before, digest in changes
+        ]
+        if rows:
+            conn.execute(insert(history), rows)
+
+
+def _columns(draft: Draft, location_id: str, now: datetime) -> dict[str, Any]:
+    metadata = draft.data["metadata"]
+    spec = draft.data.get("spec") or {}
+    kind, _, rest = draft.ref.partition(":")
+    title = _title(metadata, spec)
+    return {
+        "kind": kind,
+        "namespace": rest.partition("/")[0],
+        "name": metadata["name"],
+        "title": title,
+        "sort_name": (title or metadata["name"]).lower(),
+        "type": _lower(spec.get("type")),
+        "lifecycle": _lower(spec.get("lifecycle")),
+        "owner_ref": draft.owner,
+        "system_ref": draft.system,
+        "digest": draft.digest,
+        "location_id": location_id,
+        "source_ref": draft.source_ref,
+        "source_path": draft.source_path,
+        "source_line": draft.source_line,
+        "source_commit": draft.source_commit,
+        "view_url": draft.view_url,
+        "edit_url": draft.edit_url,
+        "updated_at": now,
+        "tags": " ".join(metadata.get("tags") or ()),
+        "description": metadata.get("description") or "",
+        "words": words_of(draft.data, draft.owner),
+    }
+
+
+def _title(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
+    if metadata.get("title"):
+        return str(metadata["title"])
+    profile = spec.get("profile")
+    return str(profile.get("displayName") or "") if isinstance(profile, Mapping) else ""
+
+
+def _lower(value: object) -> str:
+    return value.lower() if isinstance(value, str) else ""
+
+
+def _targets(drafts: Iterable[Draft]) -> set[str]:
+    return {source for draft in drafts for source, _, _ in draft.relations}
+
+
+def _grouped(rows: Iterable[Any]) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        found.setdefault(row.source_ref, []).append((row.type, row.target_ref))
+    return found
