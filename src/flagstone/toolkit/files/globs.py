@@ -45,15 +45,28 @@ def _alternatives(pattern: str) -> list[list[str]]:
     waiting = [pattern.removeprefix("./").strip("/")]
     while waiting:
         text = waiting.pop()
-        close = text.find("}")
-        start = text.rfind("{", 0, close) if close >= 0 else -1
-        if start < 0:
+        choices = _braces(text)
+        if choices is None:
             found.append(text)
         else:
+            start, close = choices
             waiting += [text[:start] + choice + text[close + 1 :] for choice in text[start + 1 : close].split(",")]
         if len(found) + len(waiting) > _MAX_ALTERNATIVES:
             raise Invalid("files.bad_glob", f"The pattern {pattern!r} has more than {_MAX_ALTERNATIVES} alternatives.")
     return [[part for part in text.split("/") if part and part != "."] for text in found]
+
+
+def _braces(text: str) -> tuple[int, int] | None:
+    """The first innermost ``{…}`` that offers a choice; braces without a comma stand for themselves."""
+    opened: list[int] = []
+    for at, char in enumerate(text):
+        if char == "{":
+            opened.append(at)
+        elif char == "}" and opened:
+            start = opened.pop()
+            if "," in text[start:at]:
+                return start, at
+    return None
 
 
 def _below(pattern: list[str], parts: list[str]) -> bool:

@@ -106,18 +106,20 @@ class ExpressionParser:
     def expression(self) -> Expression:
         """A whole expression, inline if included."""
         self._budget.enter()
-        offset = self.offset
+        offset, links = self.offset, 0
         value = self._operators(0)
         while self.take("if"):
             test = self._operators(0)
             otherwise = self._operators(0) if self.take("else") else None
             value = Conditional(offset, test, value, otherwise)
+            links += 1
+            self._budget.chain(links)
         self._budget.leave()
         return value
 
     def _operators(self, minimum: int) -> Expression:
         self._budget.enter()
-        offset = self.offset
+        offset, links = self.offset, 0
         left: Expression
         if minimum <= _NOT and self.take("not"):
             left = Unary(offset, "not", self._operators(_NOT))
@@ -125,7 +127,8 @@ class ExpressionParser:
             left = self._unary(filters=True)
         while (found := self._infix(left, minimum)) is not None:
             left = found
-            self._budget.spend()
+            links += 1
+            self._budget.chain(links)
         self._budget.leave()
         return left
 
@@ -152,7 +155,7 @@ class ExpressionParser:
         return self.arguments() if self.peek("(") else Arguments()
 
     def _unary(self, *, filters: bool) -> Expression:
-        offset = self.offset
+        offset, links = self.offset, 0
         self._budget.enter()
         value: Expression
         sign = self.take("-", "+")
@@ -163,7 +166,8 @@ class ExpressionParser:
             while self.take("."):
                 name += "." + self.name()
             value = Filter(offset, value, name, self._test_arguments())
-            self._budget.spend()
+            links += 1
+            self._budget.chain(links)
         return value
 
     def _primary(self) -> Expression:
@@ -213,9 +217,11 @@ class ExpressionParser:
         return DictDisplay(offset, tuple(pairs))
 
     def _postfix(self, value: Expression) -> Expression:
+        links = 0
         while True:
             offset = self.offset
-            self._budget.spend()
+            self._budget.chain(links)
+            links += 1
             if self.take("."):
                 value = Member(offset, value, Literal(self.offset, self._member_name()))
             elif self.take("["):

@@ -24,7 +24,7 @@ class Limits:
     """
 
     fuel: int = 100_000
-    cpu_seconds: float = 0.15
+    cpu_seconds: float = 0.12
     max_source: int = 1_000_000
     max_text: int = 1_000_000
     max_output: int = 1_000_000
@@ -96,6 +96,12 @@ class Budget:
         self._depth += 1
         if self._depth > self.limits.depth:
             raise LimitError(f"The template nests deeper than {self.limits.depth} levels.", "depth")
+        self.spend()
+
+    def chain(self, links: int) -> None:
+        """Charge one more operator, filter or member in a chain, which is as deep as it is long."""
+        if links > self.limits.depth:
+            raise LimitError(f"An expression has a chain of more than {self.limits.depth} parts.", "depth")
         self.spend()
 
     def leave(self) -> None:

@@ -5,12 +5,13 @@ It reads a tree and yields files; writing them, and keeping those that exist alr
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from flagstone.kernel.errors import Invalid, Problem
-from flagstone.toolkit.files.globs import GlobSet
+from flagstone.toolkit.files import GlobSet
 from flagstone.toolkit.templating.limits import FILE_LIMITS, Limits
 from flagstone.toolkit.templating.render import NO_EXTENSIONS, Extensions, render_file, render_path
 from flagstone.toolkit.templating.values import JSON
@@ -119,6 +120,7 @@ class _TreeRenderer:
         self._made: dict[str, str] = {}
         self._files = 0
         self._size = 0
+        self._cpu_seconds = 0.0
 
     def run(self) -> Iterator[RenderedFile]:
         for entry in self._source.walk():
@@ -171,7 +173,8 @@ class _TreeRenderer:
 
     def _render(self, text: str, name: str) -> bytes:
         options = self._options
-        return render_file(
+        started = time.thread_time()
+        rendered = render_file(
             text,
             self._context,
             name=name,
@@ -180,7 +183,11 @@ class _TreeRenderer:
             cookiecutter=options.cookiecutter,
             extensions=self._extensions,
             limits=self._limits,
-        ).encode()
+        )
+        self._cpu_seconds += time.thread_time() - started
+        if self._cpu_seconds > options.total_cpu_seconds:
+            raise _limit(f"The skeleton took more than {options.total_cpu_seconds:g} seconds.", "total_cpu_seconds")
+        return rendered.encode()
 
 
 def _limit(message: str, limit: str) -> Invalid:

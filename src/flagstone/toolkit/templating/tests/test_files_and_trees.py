@@ -144,8 +144,11 @@ def test_a_skeleton_that_is_too_large_names_the_limit() -> None:
         rendered(skeleton={str(n): b"" for n in range(11)}, max_files=10)
     with pytest.raises(Invalid, match="limit: max_total_size"):
         rendered(skeleton={str(n): b"x" * 100 for n in range(11)}, max_total_size=1000)
-    with pytest.raises(Invalid, match="big.*limit: max_output"):
+    with pytest.raises(Invalid, match=r"big.*limit: max_output"):
         rendered(skeleton={"big": b"{% for i in range(200) %}xxxxxxxxxx{% endfor %}"}, max_file_size=1000)
+    loop = b"{% for i in range(5000) %}${{ i }}{% endfor %}"
+    with pytest.raises(Invalid, match="limit: total_cpu_seconds"):
+        rendered(skeleton={"a": loop, "b": loop}, total_cpu_seconds=0.001)
 
 
 def test_a_workflow_file_can_be_protected_with_raw() -> None:
@@ -155,7 +158,7 @@ def test_a_workflow_file_can_be_protected_with_raw() -> None:
 
 def test_an_expression_of_github_in_a_file_is_empty_or_an_error() -> None:
     assert render_file("a ${{ github.ref }}b", {"values": {}}) == "a b"
-    with pytest.raises(Invalid, match="line 1, column 17: Write 'or' instead of"):
+    with pytest.raises(Invalid, match=r"line 1, column 17: Write 'or' instead of"):
         render_file("x: ${{ github.a || 'b' }}", {"values": {}})
 
 

@@ -22,7 +22,8 @@ def refused_or_harmless(source: str) -> object:
     try:
         return render_value(source, CONTEXT, lenient=False)
     except Invalid as error:
-        assert error.code in ("templating.expression", "templating.limit")
+        if error.code not in ("templating.expression", "templating.limit"):
+            raise
         return None
     finally:
         assert time.thread_time() - started < WITHIN
@@ -264,6 +265,7 @@ def test_a_rendered_path_can_not_leave_its_folder() -> None:
         try:
             assert render_path("${{ values.n }}", {"values": {"n": value}}) is None
         except Invalid as error:
-            assert error.code == "templating.path"
+            if error.code != "templating.path":
+                raise
         with pytest.raises(Invalid):
             render_path("x/${{ values.n }}/../y", {"values": {"n": value.strip("/")}})
