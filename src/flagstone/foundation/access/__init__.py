@@ -8,7 +8,7 @@
 Who somebody is belongs to ``identity``; conditions in Rego will belong to ``policy``.
 """
 
-from flagstone.foundation.access.census import RouteGuard, census
+from flagstone.foundation.access.guards import RouteGuard, census
 from flagstone.foundation.access.model import Decision, covers
 from flagstone.foundation.access.permissions import PERMISSIONS
 from flagstone.foundation.access.service import AccessService

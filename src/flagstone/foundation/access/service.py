@@ -35,7 +35,9 @@ class AccessService:
         for permission in permissions:
             known = self._permissions.setdefault(permission.name, permission)
             if known != permission:
-                raise Conflict("access.permission_twice", f"The permission {permission.name!r} of {source or '?'} exists already.")
+                raise Conflict(
+                    "access.permission_twice", f"The permission {permission.name!r} of {source or '?'} exists already."
+                )
 
     def permissions(self) -> list[Permission]:
         """All of them, by name."""
@@ -51,7 +53,9 @@ class AccessService:
 
     def decide(self, principal: Principal, permission: str, *, owner: str | None = None) -> Decision:
         """May ``principal`` use ``permission`` on something of ``owner`` (an entity ref)?"""
-        return self._decide(principal, permission, lambda: bool(owner) and str(owner).lower() in principal.owner_refs, owner)
+        return self._decide(
+            principal, permission, lambda: bool(owner) and str(owner).lower() in principal.owner_refs, owner
+        )
 
     def possible(self, principal: Principal, permission: str) -> Decision:
         """The same before the resource is known: yes when the principal might own what it is about.
@@ -69,7 +73,9 @@ class AccessService:
         if decision.allowed:
             return
         if principal.kind == "anonymous":
-            raise Unauthenticated("access.sign_in_needed", f"{decision.permission} needs someone signed in.", hint=_SIGN_IN)
+            raise Unauthenticated(
+                "access.sign_in_needed", f"{decision.permission} needs someone signed in.", hint=_SIGN_IN
+            )
         self._audit.record(
             principal,
             decision.permission,
@@ -118,7 +124,9 @@ class AccessService:
         permission = self._permissions.get(name)
         if permission is None:
             log.error("a decision was asked on the permission %r, which nobody registered", name)
-            return Decision(False, name, f"The permission {name} does not exist.", "Report this: it is a fault in the program.")
+            return Decision(
+                False, name, f"The permission {name} does not exist.", "Report this: it is a fault in the program."
+            )
         if principal.kind == "anonymous" or principal.role is None:
             return Decision(False, name, f"{name} needs someone signed in.", _SIGN_IN)
         if principal.scopes is not None and not covers(principal.scopes, name):

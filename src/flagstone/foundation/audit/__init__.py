@@ -4,12 +4,11 @@
 - *chain*: hash = SHA-256(canonical JSON || hash before); an edited, deleted or swapped row is found by ``verify``
 - *head*: sequence number and hash of the newest row; kept elsewhere, it also proves that the tail was not cut off
 
-Values of secrets never enter: :mod:`flagstone.foundation.audit.redaction`. Log lines for operators do not belong here.
+Values of secrets never enter: ``model.redaction``. Log lines for operators do not belong here.
 """
 
-from flagstone.foundation.audit.model import AuditHead, AuditQuery, AuditRow, Outcome, Verification
+from flagstone.foundation.audit.model import AuditHead, AuditQuery, AuditRow, Outcome, Verification, redact
 from flagstone.foundation.audit.permissions import PERMISSIONS
-from flagstone.foundation.audit.redaction import redact
 from flagstone.foundation.audit.service import AuditLog, HomeAudit, PlatformAudit, PortalAudit
 
 __all__ = [

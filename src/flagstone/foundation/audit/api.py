@@ -27,7 +27,9 @@ def router(logs: Mapping[str, AuditLog]) -> APIRouter:
         if room is None:
             return next(iter(logs.values()))
         if room not in logs:
-            raise NotFound("audit.no_room", f"There is no audit log {room!r} here.", hint=f"There are: {', '.join(logs)}.")
+            raise NotFound(
+                "audit.no_room", f"There is no audit log {room!r} here.", hint=f"There are: {', '.join(logs)}."
+            )
         return logs[room]
 
     @api.get("")

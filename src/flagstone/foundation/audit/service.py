@@ -6,8 +6,16 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from flagstone.foundation.audit.model import GENESIS, AuditHead, AuditQuery, AuditRow, Outcome, Verification
-from flagstone.foundation.audit.redaction import redact, redact_text
+from flagstone.foundation.audit.model import (
+    GENESIS,
+    AuditHead,
+    AuditQuery,
+    AuditRow,
+    Outcome,
+    Verification,
+    redact,
+    redact_text,
+)
 from flagstone.foundation.audit.store import AuditStore
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.clock import Now, utc_now
@@ -83,7 +91,11 @@ class AuditLog:
             fault = _fault(row, expected, prev)
             if fault is None and known is not None and row.seq == known.seq:
                 met = True
-                fault = None if row.hash == known.hash else f"Row {row.seq} is not the one that was known: history was rewritten."
+                fault = (
+                    None
+                    if row.hash == known.hash
+                    else f"Row {row.seq} is not the one that was known: history was rewritten."
+                )
             if fault is not None:
                 return Verification(False, count, fault, max(row.seq, 1) if row.seq <= expected else expected)
             expected, prev, count = row.seq + 1, row.hash, count + 1

@@ -10,7 +10,6 @@ What a subscriber does with an event belongs to the subscriber; wake-up calls th
 
 from flagstone.contracts.events import Event
 from flagstone.foundation.events.model import ParkedEvent, ReaderState
-from flagstone.foundation.events.reader import Reader
-from flagstone.foundation.events.service import EventLog, PlatformEvents, PortalEvents
+from flagstone.foundation.events.service import EventLog, PlatformEvents, PortalEvents, Reader
 
 __all__ = ["Event", "EventLog", "ParkedEvent", "PlatformEvents", "PortalEvents", "Reader", "ReaderState"]

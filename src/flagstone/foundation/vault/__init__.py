@@ -7,11 +7,9 @@
 References to secrets of other stores (Vault, cloud providers) belong to drivers.
 """
 
-from flagstone.foundation.vault.keys import VaultKey, load_key
-from flagstone.foundation.vault.masking import Masker
 from flagstone.foundation.vault.model import SecretInfo
 from flagstone.foundation.vault.permissions import PERMISSIONS
-from flagstone.foundation.vault.service import VaultService
+from flagstone.foundation.vault.service import Masker, VaultKey, VaultService, load_key
 from flagstone.foundation.vault.settings import VaultSettings
 
 __all__ = ["PERMISSIONS", "Masker", "SecretInfo", "VaultKey", "VaultService", "VaultSettings", "load_key"]

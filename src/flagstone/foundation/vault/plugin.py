@@ -6,9 +6,8 @@ from pathlib import Path
 
 from flagstone.foundation.audit import HomeAudit
 from flagstone.foundation.vault import api
-from flagstone.foundation.vault.keys import load_key
 from flagstone.foundation.vault.permissions import PERMISSIONS
-from flagstone.foundation.vault.service import VaultService
+from flagstone.foundation.vault.service import VaultService, load_key
 from flagstone.foundation.vault.settings import VaultSettings
 from flagstone.sdk import Deps, Slice, hookimpl
 from flagstone.toolkit.db import HomeDatabase

@@ -14,4 +14,16 @@ from flagstone.toolkit.db.rooms import HomeDatabase, PlatformDatabase, PortalDat
 from flagstone.toolkit.db.types import JsonText, UtcDateTime
 from flagstone.toolkit.db.upsert import insert_ignore, upsert
 
-__all__ = ["Database", "HomeDatabase", "JsonText", "MigrationSource", "PlatformDatabase", "PortalDatabase", "UtcDateTime", "append_lock", "insert_ignore", "migrate", "upsert"]
+__all__ = [
+    "Database",
+    "HomeDatabase",
+    "JsonText",
+    "MigrationSource",
+    "PlatformDatabase",
+    "PortalDatabase",
+    "UtcDateTime",
+    "append_lock",
+    "insert_ignore",
+    "migrate",
+    "upsert",
+]

@@ -72,7 +72,9 @@ def test_writers_queue_instead_of_failing(db):
 def test_an_upsert_changes_what_is_there_and_adds_what_is_not(db):
     with db.write() as conn:
         upsert(conn, things, [{"name": "a", "data": {"n": 1}}], key=["name"], update=["data"])
-        upsert(conn, things, [{"name": "a", "data": {"n": 2}}, {"name": "b", "data": None}], key=["name"], update=["data"])
+        upsert(
+            conn, things, [{"name": "a", "data": {"n": 2}}, {"name": "b", "data": None}], key=["name"], update=["data"]
+        )
         assert insert_ignore(conn, things, {"name": "a", "data": {"n": 3}}, key=["name"]) == 0
     with db.read() as conn:
         assert conn.execute(select(things.c.data).where(things.c.name == "a")).scalar() == {"n": 2}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from flagstone.contracts.events import Event
 from flagstone.foundation.events.model import ParkedEvent, ReaderState
-from flagstone.foundation.events.reader import Reader, Source
+from flagstone.foundation.events.service.reader import Reader, Source
 from flagstone.foundation.events.store import EventStore
 from flagstone.kernel.clock import Now, utc_now
 from flagstone.kernel.ids import new_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from flagstone.foundation.audit import AuditLog
-from flagstone.foundation.vault.keys import VaultKey
+from flagstone.foundation.vault.service.keys import VaultKey
 from flagstone.foundation.vault.model import MAX_BYTES, NAME, SecretInfo
 from flagstone.foundation.vault.store import VaultStore
 from flagstone.kernel.actor import Principal, system
@@ -101,5 +101,7 @@ def _checked(name: str, value: SecretStr) -> str:
     if not text:
         raise Invalid("vault.empty", f"The secret {name!r} has no value.", hint="Delete it instead.")
     if len(text.encode()) > MAX_BYTES:
-        raise Invalid("vault.too_large", f"The value of {name!r} is larger than 64 KiB.", hint="Store a file elsewhere.")
+        raise Invalid(
+            "vault.too_large", f"The value of {name!r} is larger than 64 KiB.", hint="Store a file elsewhere."
+        )
     return text

@@ -55,9 +55,7 @@ class VaultKey:
     def rewrap(self, envelope: Envelope, new: VaultKey) -> Envelope:
         """The same secret under another vault key; the value is not decrypted."""
         wrapped = _encrypt(new._wrapping, self._unwrap(envelope), envelope.name, envelope.version)  # noqa: SLF001  same class
-        return Envelope(
-            envelope.name, envelope.version, new.id, wrapped, envelope.ciphertext, envelope.fingerprint
-        )
+        return Envelope(envelope.name, envelope.version, new.id, wrapped, envelope.ciphertext, envelope.fingerprint)
 
     def fingerprint(self, value: str) -> str:
         """Twelve hex digits of a keyed hash."""

@@ -27,7 +27,9 @@ class Masker:
                 if len(part) >= _SHORTEST:
                     needles |= _forms(part)
         # Longest first: a value that contains another one is replaced whole.
-        ordered = sorted((needle for needle in needles if len(needle) >= _SHORTEST), key=lambda item: (-len(item), item))
+        ordered = sorted(
+            (needle for needle in needles if len(needle) >= _SHORTEST), key=lambda item: (-len(item), item)
+        )
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def mask(self, text: str) -> str:
