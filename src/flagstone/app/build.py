@@ -15,12 +15,13 @@ from flagstone.app.registries import choose_gateway, fill_registries
 from flagstone.app.rooms import Rooms
 from flagstone.app.web import make_asgi
 from flagstone.contracts.gateway import RunGateway
+from flagstone.contracts.settings import GatewaySettings
 from flagstone.sdk import PROJECT, ProcessHost, Slice, hooks
 from flagstone.toolkit.db import Database
 from flagstone.toolkit.plugins import Container, PluginHost
 from flagstone.toolkit.process import LocalProcessHost
 from flagstone.toolkit.settings import Settings
-from flagstone.toolkit.settings.server import DatabaseSettings, GatewaySettings, ServerSettings
+from flagstone.toolkit.settings.server import DatabaseSettings, ServerSettings
 from flagstone.toolkit.settings.sources import SourcesSettings
 from flagstone.toolkit.signals import Signals
 from flagstone.toolkit.web.pages import Pages

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flagstone.contracts.gateway import NoPlatform, RunGateway
+from flagstone.contracts.settings import GatewaySettings
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.errors import Invalid
 from flagstone.sdk import Slice
 from flagstone.toolkit.plugins import Container, PluginHost
-from flagstone.toolkit.settings.server import GatewaySettings
 from flagstone.toolkit.web.pages import Pages
 
 _PREFERENCE = ("http", "local", "none")

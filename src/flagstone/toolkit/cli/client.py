@@ -96,7 +96,8 @@ class Client:
 
 
 def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, Any]]:
-    event, identity, data = "message", "", []
+    event, identity = "message", ""
+    data: list[str] = []
     for line in lines:
         if not line:
             if data:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
@@ -78,7 +79,7 @@ def _upgrade(conn: Connection, sources: Sequence[MigrationSource]) -> None:
         return
     script = ScriptDirectory(folders[0], version_locations=folders)
 
-    def steps(revision: object, _context: object) -> object:
+    def steps(revision: Any, _context: object) -> Any:
         return script._upgrade_revs("heads", revision)  # noqa: SLF001  what alembic.command.upgrade does
 
     with EnvironmentContext(Config(), script, fn=steps, destination_rev="heads") as environment:

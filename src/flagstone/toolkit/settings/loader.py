@@ -27,7 +27,7 @@ _OTHERS = frozenset({
 })
 """Variables with a meaning of their own, documented in the reference; the rest of the prefix is settings."""
 
-T = TypeVar("T", bound="SettingsModel")
+T = TypeVar("T", bound=BaseModel)
 
 
 class SettingsModel(BaseModel):
@@ -55,7 +55,7 @@ class Settings:
         self._sources = sources
         self._file = file
         self._lines = text.splitlines()
-        self._models: dict[str, SettingsModel] = {}
+        self._models: dict[str, BaseModel] = {}
 
     @classmethod
     def load(

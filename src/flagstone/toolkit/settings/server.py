@@ -45,14 +45,3 @@ class DatabaseSettings(SettingsModel):
     """Connections kept open per database and process."""
     migrate: bool = True
     """Bring the schema up to date at start. Turn off where the process may not change it; then run `flagstone db migrate`."""
-
-
-class GatewaySettings(SettingsModel):
-    """Section ``[platform]``: the door between the rooms."""
-
-    gateway: str = ""
-    """Which gateway the portal uses: ``local``, ``http``, ``none`` or one that a plugin brings. Empty: the best there is."""
-    url: str = ""
-    """Address of the platform, for a portal that runs alone."""
-    secret: SecretStr = SecretStr("")
-    """Shared by portal and platform in a split deployment: signs the claim that says who acts. At least 32 characters."""

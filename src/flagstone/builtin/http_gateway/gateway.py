@@ -1,0 +1,198 @@
+"""The gateway protocol over the platform's REST API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+import httpx
+
+from flagstone.contracts.actions import ActionSpec
+from flagstone.contracts.base import Wire
+from flagstone.contracts.claims import HEADER, sign_actor
+from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
+from flagstone.contracts.events import Event
+from flagstone.contracts.gateway import DeploymentQuery, GatewayInfo, RunQuery
+from flagstone.contracts.plans import Plan
+from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
+from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView
+from flagstone.kernel.actor import Principal, system
+from flagstone.kernel.errors import Permanent, Unavailable, from_dict
+from flagstone.kernel.paging import Page
+
+W = TypeVar("W", bound=Wire)
+
+_READER = system("portal")
+
+
+class HttpGateway:
+    """See ``flagstone.contracts.gateway.RunGateway``."""
+
+    def __init__(self, url: str, secret: str, *, transport: Any = None) -> None:
+        self._url = url.rstrip("/")
+        self._secret = secret
+        timeout = httpx.Timeout(60, connect=5)
+        self._http = httpx.Client(base_url=self._url, timeout=timeout, transport=transport)
+
+    def info(self) -> GatewayInfo:
+        """Asks the platform; one that does not answer is said to be away, not an error."""
+        try:
+            return self._one(GatewayInfo, "/api/v1/gateway", _READER)
+        except Unavailable as error:
+            return GatewayInfo(name="http", connected=False, message=error.message, hint=error.hint or "")
+
+    def list_actions(self) -> list[ActionSpec]:
+        """All kinds of step."""
+        return self._many(ActionSpec, "/api/v1/actions", _READER)
+
+    def plan(self, request: RunRequest, actor: Principal) -> Plan:
+        """Preview."""
+        return self._one(Plan, "/api/v1/plans", actor, method="POST", body=_reveal(request))
+
+    def submit(self, request: RunRequest, actor: Principal) -> RunView:
+        """Start a run."""
+        return self._one(RunView, "/api/v1/runs", actor, method="POST", body=_reveal(request))
+
+    def list_runs(self, query: RunQuery, actor: Principal) -> Page[RunSummary]:
+        """A page of runs."""
+        return self._page(RunSummary, "/api/v1/runs", actor, query.model_dump(exclude_none=True))
+
+    def get_run(self, run_id: str, actor: Principal) -> RunView:
+        """One run."""
+        return self._one(RunView, f"/api/v1/runs/{run_id}", actor)
+
+    def run_events(self, run_id: str, actor: Principal, *, after: int = 0, limit: int = 1000) -> list[RunEvent]:
+        """Events after a cursor."""
+        return self._many(RunEvent, f"/api/v1/runs/{run_id}/events", actor, after=after, limit=limit)
+
+    async def follow_run(self, run_id: str, actor: Principal, *, after: int = 0) -> AsyncIterator[RunEvent]:
+        """Events, live."""
+        async for data in self._stream(f"/api/v1/runs/{run_id}/stream", actor, after):
+            yield RunEvent.model_validate(data)
+
+    def cancel(self, run_id: str, actor: Principal) -> RunView:
+        """Ask it to stop."""
+        return self._one(RunView, f"/api/v1/runs/{run_id}/cancel", actor, method="POST")
+
+    def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:
+        """Go on."""
+        body = {"from_step": from_step}
+        return self._one(RunView, f"/api/v1/runs/{run_id}/retry", actor, method="POST", body=body)
+
+    def list_environments(self, actor: Principal) -> list[EnvironmentView]:
+        """All environments."""
+        return self._many(EnvironmentView, "/api/v1/environments", actor)
+
+    def list_deployments(self, query: DeploymentQuery, actor: Principal) -> Page[DeploymentView]:
+        """A page of deployments."""
+        return self._page(DeploymentView, "/api/v1/deployments", actor, query.model_dump(exclude_none=True))
+
+    def get_deployment(self, deployment_id: str, actor: Principal) -> DeploymentView:
+        """One deployment."""
+        return self._one(DeploymentView, f"/api/v1/deployments/{deployment_id}", actor)
+
+    def deployment_log(
+        self, deployment_id: str, actor: Principal, *, after: int = -1, limit: int = 500
+    ) -> list[LogLine]:
+        """Log lines after a cursor."""
+        return self._many(LogLine, f"/api/v1/deployments/{deployment_id}/log", actor, after=after, limit=limit)
+
+    async def follow_deployment_log(
+        self, deployment_id: str, actor: Principal, *, after: int = -1
+    ) -> AsyncIterator[LogLine]:
+        """Log lines, live."""
+        async for data in self._stream(f"/api/v1/deployments/{deployment_id}/log/stream", actor, after):
+            yield LogLine.model_validate(data)
+
+    def list_repositories(self, actor: Principal, *, cursor: str | None = None) -> Page[RepositoryView]:
+        """Hosted repositories."""
+        return self._page(RepositoryView, "/api/v1/repositories", actor, {"cursor": cursor} if cursor else {})
+
+    def get_repository(self, name: str, actor: Principal) -> RepositoryView:
+        """One repository."""
+        return self._one(RepositoryView, f"/api/v1/repositories/{name}", actor)
+
+    def repository_tree(self, name: str, actor: Principal, *, commit: str | None = None) -> list[TreeEntry]:
+        """All files and folders."""
+        return self._many(TreeEntry, f"/api/v1/repositories/{name}/tree", actor, commit=commit)
+
+    def repository_file(self, name: str, path: str, actor: Principal, *, commit: str | None = None) -> FileContent:
+        """One file."""
+        return self._one(FileContent, f"/api/v1/repositories/{name}/file", actor, path=path, commit=commit)
+
+    def repository_commits(self, name: str, actor: Principal, *, limit: int = 20) -> list[CommitView]:
+        """The newest commits."""
+        return self._many(CommitView, f"/api/v1/repositories/{name}/commits", actor, limit=limit)
+
+    def events(self, *, after: int = 0, limit: int = 500, wait: float = 0) -> list[Event]:
+        """Events after a cursor."""
+        return self._many(Event, "/api/v1/gateway/events", _READER, after=after, limit=limit, wait=wait)
+
+    def _headers(self, actor: Principal) -> dict[str, str]:
+        return {HEADER: sign_actor(actor, self._secret), "Accept": "application/json"}
+
+    def _send(self, method: str, path: str, actor: Principal, *, body: Any = None, params: dict[str, Any]) -> Any:
+        query = {key: value for key, value in params.items() if value is not None}
+        try:
+            response = self._http.request(method, path, headers=self._headers(actor), params=query, json=body)
+        except httpx.TransportError as error:
+            raise self._away(error) from error
+        if response.status_code >= 400:
+            raise _error(response.content, response.status_code)
+        return response.json()
+
+    def _away(self, error: Exception) -> Unavailable:
+        return Unavailable(
+            "gateway.unreachable",
+            f"The platform at {self._url} does not answer: {error}.",
+            hint="Check that it runs and that platform.url is right.",
+            retry_after=5,
+        )
+
+    def _one(
+        self, kind: type[W], url: str, actor: Principal, /, *, method: str = "GET", body: Any = None, **params: Any
+    ) -> W:
+        return kind.model_validate(self._send(method, url, actor, body=body, params=params))
+
+    def _many(self, kind: type[W], url: str, actor: Principal, /, **params: Any) -> list[W]:
+        found = self._send("GET", url, actor, params=params)
+        return [kind.model_validate(item) for item in (found["items"] if isinstance(found, dict) else found)]
+
+    def _page(self, kind: type[W], path: str, actor: Principal, params: dict[str, Any]) -> Page[W]:
+        found = self._send("GET", path, actor, params=params)
+        items = tuple(kind.model_validate(item) for item in found["items"])
+        return Page(items, found.get("next_cursor"), found.get("total"))
+
+    async def _stream(self, path: str, actor: Principal, after: int) -> AsyncIterator[Any]:
+        headers = {**self._headers(actor), "Accept": "text/event-stream"}
+        if after >= 0:
+            headers["Last-Event-ID"] = str(after)
+        timeout = httpx.Timeout(None, connect=5)
+        try:
+            async with (
+                httpx.AsyncClient(base_url=self._url, timeout=timeout) as client,
+                client.stream("GET", path, headers=headers) as response,
+            ):
+                if response.status_code >= 400:
+                    raise _error(await response.aread(), response.status_code)
+                async for line in response.aiter_lines():
+                    if line.startswith("data:"):
+                        yield json.loads(line[5:])
+        except httpx.TransportError as error:
+            raise self._away(error) from error
+
+
+def _error(content: bytes, status: int) -> Exception:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return Permanent("gateway.not_flagstone", f"What platform.url names answered {status}, and not as Flagstone does.")
+    return from_dict(body if isinstance(body, dict) else {})
+
+
+def _reveal(request: RunRequest) -> dict[str, Any]:
+    """The request as JSON; its secrets travel in clear inside the (encrypted) connection, and nowhere else."""
+    body = request.model_dump(mode="json")
+    body["secrets"] = {name: value.get_secret_value() for name, value in request.secrets.items()}
+    return body
