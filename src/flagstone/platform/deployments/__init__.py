@@ -1,7 +1,7 @@
 """Deployments: releases of workloads in environments; bringing them up, back, down and away.
 
-Vocabulary: a *workload* is a Score document; a *release* is an immutable version of it (one commit of one repository); a
-*deployment* is one workload in one environment; a *rollout* brings a release up and changes over to it, or leaves what ran
+Vocabulary: a *workload* is a Score document; a *release* is an immutable version of it: one commit of one repository;
+a *deployment* is one workload in one environment; a *rollout* brings a release up and changes over to it, or leaves what ran
 before; the *rollout lock* lets one rollout of a deployment happen at a time.
 
 Where environments are and which runtime serves them belongs to ``environments``; how processes are run belongs to the

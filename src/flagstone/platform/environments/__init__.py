@@ -1,7 +1,7 @@
 """Environments: where workloads live, in what order they are promoted, and which runtime executes them there.
 
-Vocabulary: an *environment type* is a class of rules with a place in the order of promotion; an *environment* is one
-place of that type; a *runtime* is what executes workloads (:class:`RuntimeRegistry` knows them by name).
+Vocabulary: an *environment type* is a class of rules with a place in the order of promotion; an *environment* is
+one place of that type; a *runtime* is what executes workloads; :class:`RuntimeRegistry` knows runtimes by name.
 
 What runs in an environment belongs to ``deployments``; how a runtime does its work belongs to the plugin that brings it.
 """

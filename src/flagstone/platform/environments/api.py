@@ -44,6 +44,13 @@ def router(service: EnvironmentService) -> APIRouter:
     @routes.post("", status_code=status.HTTP_201_CREATED)
     def create_environment(body: NewEnvironment, principal: Annotated[Principal, permit(WRITE)]) -> EnvironmentView:
         """Add an environment."""
-        return service.create(principal, **body.model_dump())
+        return service.create(
+            principal,
+            name=body.name,
+            environment_type=body.type,
+            runtime=body.runtime,
+            title=body.title,
+            description=body.description,
+        )
 
     return routes

@@ -73,11 +73,18 @@ class EnvironmentService:
         return found
 
     def create(
-        self, actor: Principal, *, name: str, type: str, runtime: str, title: str = "", description: str = ""
+        self,
+        actor: Principal,
+        *,
+        name: str,
+        environment_type: str,
+        runtime: str,
+        title: str = "",
+        description: str = "",
     ) -> EnvironmentView:
         """Add an environment. Raises Invalid for a bad name, type or runtime, Conflict when the name is taken."""
         self._access.check(actor, WRITE, resource=f"environment:{name}")
-        problems = self._problems(name, type, runtime)
+        problems = self._problems(name, environment_type, runtime)
         if problems:
             raise Invalid("environments.invalid", f"The environment {name!r} cannot be added.", problems=problems)
         with self._store.db.write():
@@ -85,15 +92,15 @@ class EnvironmentService:
                 raise Conflict("environments.name_taken", f"There is an environment named {name!r} already.")
             item = Environment(
                 name=name,
-                type=type,
+                type=environment_type,
                 title=title or title_of(name),
                 description=description,
                 runtime=runtime,
-                position=self._store.next_position(type),
+                position=self._store.next_position(environment_type),
                 origin="api",
             )
             self._store.create(item)
-            detail = {"type": type, "runtime": runtime}
+            detail = {"type": environment_type, "runtime": runtime}
             self._audit.record(actor, "environments.environment.create", f"environment:{name}", detail=detail)
         return _view(item, 0)
 
@@ -133,7 +140,7 @@ class EnvironmentService:
         for item in gone:
             if counts.get(item.name):
                 log.warning(
-                    "environment %s is no longer in the settings, but has %d deployments: it stays until they are removed",
+                    "environment %s left the settings, but has %d deployments: it stays until they are removed",
                     item.name,
                     counts[item.name],
                 )

@@ -9,22 +9,17 @@ import base64
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from jsonschema import Draft7Validator, ValidationError
+from jsonschema import Draft7Validator
 
 from flagstone.kernel.errors import Problem
-from flagstone.platform.deployments.model.placeholders import (
-    PlaceholderError,
-    expand,
-    lookup_in,
-    references,
-    split_reference,
-)
-from flagstone.platform.deployments.model.score_schema import API_VERSION, HINTS, SCHEMA
+from flagstone.platform.deployments.model.placeholders import expand, lookup_in
+from flagstone.platform.deployments.model.score_faults import Fault, Path, dotted, schema_faults
+from flagstone.platform.deployments.model.score_rules import order_faults, placeholder_faults
+from flagstone.platform.deployments.model.score_schema import SCHEMA
 
-Path = tuple[str | int, ...]
 Line = Callable[[Path], int | None]
 """The line of a value in the file, by its path; None when it is not known."""
 
@@ -32,7 +27,7 @@ _VALIDATOR = Draft7Validator(SCHEMA)
 
 
 def upgrade(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with deprecated forms replaced by today's: lists of files and volumes, lists of lines, ``read_only``."""
+    """The document with deprecated forms replaced: lists of files, volumes and lines, and ``read_only``."""
     upgraded: dict[str, Any] = copy.deepcopy(dict(document))
     containers = upgraded.get("containers")
     for container in containers.values() if isinstance(containers, dict) else ():
@@ -61,15 +56,15 @@ def _by_target(items: list[Any]) -> Any:
 def validate(document: Mapping[str, Any], *, file: str, line: Line = lambda _path: None) -> list[Problem]:
     """Every fault of an upgraded document, in order of the file; empty when it is sound."""
     errors = list(_VALIDATOR.iter_errors(document))
-    found: list[tuple[Path, str, str | None]] = []
+    found: list[Fault] = []
     for error in errors:
-        found += _schema_faults(error)
+        found += schema_faults(error)
     # What follows expects the shapes that the schema asks for.
     if not errors:
-        found += _placeholder_faults(document)
-        found += _order_faults(document["containers"])
+        found += placeholder_faults(document)
+        found += order_faults(document["containers"])
     problems = [
-        Problem(message, file=file, line=line(path), field=_dotted(path) or None, hint=hint)
+        Problem(message, file=file, line=line(path), field=dotted(path) or None, hint=hint)
         for path, message, hint in found
     ]
     return sorted(problems, key=lambda problem: (problem.line or 0, problem.field or ""))
@@ -115,8 +110,8 @@ def resolve(
 ) -> dict[str, Any]:
     """The workload with every placeholder replaced and every file's ``source`` read in.
 
-    ``outputs`` are those of the resources by name; ``read`` gives a file beside the document. Raises PlaceholderError, and
-    what ``read`` raises.
+    ``outputs`` are those of the resources by name; ``read`` gives a file beside the document.
+    Raises PlaceholderError, and what ``read`` raises.
     """
     resolved: dict[str, Any] = copy.deepcopy(dict(workload))
     lookup = lookup_in(resolved["metadata"], {**dict.fromkeys(resolved.get("resources", {})), **outputs})
@@ -147,168 +142,3 @@ def _resolve_file(
     if not file.get("noExpand", False):
         text = expand(text, lookup)
     return {**kept, "content": text, "noExpand": True}
-
-
-def _schema_faults(error: ValidationError) -> list[tuple[Path, str, str | None]]:
-    path: Path = tuple(error.absolute_path)
-    rule, value = error.validator, error.validator_value
-    if rule == "required":
-        missing = [name for name in value if name not in error.instance]
-        # jsonschema reports one error a missing name, and each error lists them all.
-        name = next((name for name in missing if error.message.startswith(repr(name))), missing[0])
-        return [((*path, name), f"{_dotted((*path, name))} is required", None)]
-    if rule == "additionalProperties":
-        known = sorted(error.schema.get("properties", {})) if isinstance(error.schema, dict) else []
-        hint = f"Known here: {', '.join(known)}."
-        extra = [key for key in error.instance if key not in known]
-        return [
-            ((*path, key), f"{key!r} is not a member of {_dotted(path) or 'a Score document'}", hint) for key in extra
-        ]
-    if rule == "pattern" or (rule in ("minLength", "maxLength") and isinstance(error.schema, dict)):
-        hint = HINTS.get(str(error.schema.get("pattern", ""))) if isinstance(error.schema, dict) else None
-        if list(error.relative_schema_path)[-2:-1] == ["propertyNames"]:
-            return [((*path, str(error.instance)), f"{error.instance!r} is not a valid name", hint)]
-        return [(path, f"{error.instance!r} is not a valid value", hint)]
-    if rule == "type":
-        return [
-            (
-                path,
-                f"must be {_article(str(value))}, not {_json_type(error.instance)}",
-                _type_hint(str(value), error.instance),
-            )
-        ]
-    if rule == "enum":
-        allowed = " or ".join(str(item) for item in value)
-        hint = f"This version reads {API_VERSION}." if path == ("apiVersion",) else None
-        return [(path, f"must be {allowed}, not {error.instance!r}", hint)]
-    if rule == "oneOf":
-        return [(path, "needs exactly one of source, content and binaryContent", None)]
-    if rule == "minProperties":
-        return [
-            (path, "needs httpGet or exec" if path[-1:] != ("containers",) else "needs at least one container", None)
-        ]
-    return [(path, error.message, None)]
-
-
-def _article(kind: str) -> str:
-    return {
-        "object": "a map",
-        "array": "a list",
-        "string": "a text",
-        "integer": "a whole number",
-        "boolean": "true or false",
-    }.get(kind, kind)
-
-
-def _json_type(value: Any) -> str:
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, int | float):
-        return "a number"
-    return {str: "a text", list: "a list", dict: "a map"}.get(type(value), type(value).__name__)
-
-
-def _type_hint(kind: str, value: Any) -> str | None:
-    if kind == "string" and isinstance(value, bool | int | float):
-        shown = str(value).lower() if isinstance(value, bool) else value
-        return f'Put it in quotes: "{shown}".'
-    return None
-
-
-def _placeholder_faults(document: Mapping[str, Any]) -> list[tuple[Path, str, str | None]]:
-    resources = document.get("resources", {})
-    lookup = lookup_in(document["metadata"], {})
-    faults: list[tuple[Path, str, str | None]] = []
-    for path, text in _expanded_texts(document):
-        for reference in references(text):
-            message = _placeholder_fault(reference, resources, lookup, volume=path[-1] == "source")
-            if message:
-                faults.append((path, message, "Use $$ to write a dollar sign that is not a placeholder."))
-    return faults
-
-
-def _placeholder_fault(
-    reference: str, resources: Mapping[str, Any], lookup: Callable[[str], str], *, volume: bool
-) -> str | None:
-    root, *rest = split_reference(reference)
-    if root == "resources" and rest:
-        if rest[0] not in resources:
-            return f'placeholder ${{{reference}}} does not resolve to a resource, no resource with name "{rest[0]}"'
-        if len(rest) == 1 and not volume:
-            return f"placeholder ${{{reference}}} names a resource, but none of its outputs"
-        return None
-    if not rest or not root:
-        return f"placeholder ${{{reference}}} is malformed, must contain at least two elements separated by a dot"
-    if root != "metadata":
-        return f'placeholder ${{{reference}}} has unsupported first element of "{root}"'
-    try:
-        lookup(reference)
-    except PlaceholderError as error:
-        return str(error)
-    return None
-
-
-def _expanded_texts(document: Mapping[str, Any]) -> list[tuple[Path, str]]:
-    texts: list[tuple[Path, str]] = []
-    for name, container in document["containers"].items():
-        here: Path = ("containers", name)
-        texts += [((*here, "variables", key), text) for key, text in container.get("variables", {}).items()]
-        for target, file in container.get("files", {}).items():
-            if "content" in file and not file.get("noExpand", False):
-                texts.append(((*here, "files", target, "content"), file["content"]))
-        texts += [
-            ((*here, "volumes", target, "source"), item["source"])
-            for target, item in container.get("volumes", {}).items()
-        ]
-    for name, resource in document.get("resources", {}).items():
-        texts += _strings(("resources", name, "params"), resource.get("params", {}))
-    return texts
-
-
-def _strings(path: Path, value: Any) -> list[tuple[Path, str]]:
-    if isinstance(value, str):
-        return [(path, value)]
-    if isinstance(value, Mapping):
-        return [found for key, item in value.items() for found in _strings((*path, key), item)]
-    if isinstance(value, Sequence):
-        return [found for index, item in enumerate(value) for found in _strings((*path, index), item)]
-    return []
-
-
-def _order_faults(containers: Mapping[str, Any]) -> list[tuple[Path, str, str | None]]:
-    faults: list[tuple[Path, str, str | None]] = []
-    edges: dict[str, list[str]] = {}
-    for name, container in containers.items():
-        for other, entry in container.get("before", {}).items():
-            path: Path = ("containers", name, "before", other)
-            if other == name:
-                faults.append((path, f'container "{name}" has a self-referencing before entry', None))
-            elif other not in containers:
-                faults.append((path, f'container "{name}" before refers to unknown container "{other}"', None))
-            else:
-                edges.setdefault(name, []).append(other)
-            if entry["ready"] == "healthy" and not {"livenessProbe", "readinessProbe"} & set(container):
-                faults.append((path, f'container "{name}" must be healthy before "{other}", but has no probe', None))
-    if _has_cycle(edges):
-        faults.append((("containers",), "containers before relationships contain a cycle", None))
-    return faults
-
-
-def _has_cycle(edges: Mapping[str, list[str]]) -> bool:
-    done: set[str] = set()
-
-    def visit(name: str, trail: frozenset[str]) -> bool:
-        if name in trail:
-            return True
-        if name in done:
-            return False
-        done.add(name)
-        return any(visit(other, trail | {name}) for other in edges.get(name, ()))
-
-    return any(visit(name, frozenset()) for name in edges)
-
-
-def _dotted(path: Path) -> str:
-    return ".".join(str(part) for part in path)

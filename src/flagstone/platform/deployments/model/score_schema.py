@@ -6,15 +6,15 @@ from typing import Any
 
 API_VERSION = "score.dev/v1b1"
 
-_LABEL = r"^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$"
-_TYPE = r"^[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]$"
-_RESOURCE_ID = r"^[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*$"
+_LABEL = r"^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]\Z"
+_TYPE = r"^[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]\Z"
+_RESOURCE_ID = r"^[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*\Z"
 _ANNOTATION = (
     r"^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*/)?"
-    r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])$"
+    r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])\Z"
 )
-_MEMORY = r"^(0\.\d+|[1-9]\d*(\.\d+)?)(K|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
-_CPU = r"^\d+(?:m|\.\d+)?$"
+_MEMORY = r"^(0\.\d+|[1-9]\d*(\.\d+)?)(K|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?\Z"
+_CPU = r"^\d+(?:m|\.\d+)?\Z"
 
 LABEL_HINT = "Use 2 to 63 lower case letters, digits and hyphens, with a letter or digit at both ends."
 
@@ -25,7 +25,7 @@ HINTS: dict[str, str] = {
     _ANNOTATION: "Use an optional host name and a slash, then letters, digits, dots, hyphens and underscores.",
     _MEMORY: "Write an amount such as 128Mi or 1G.",
     _CPU: "Write cores such as 2 or 0.5, or thousandths such as 500m.",
-    r"^0?[0-7]{3}$": 'Write the mode in octal and in quotes, such as "0644".',
+    r"^0?[0-7]{3}\Z": 'Write the mode in octal and in quotes, such as "0644".',
 }
 """What to do about a value that does not match, by pattern."""
 
@@ -59,7 +59,7 @@ _AMOUNTS = _object(
     {"memory": {"type": "string", "pattern": _MEMORY}, "cpu": {"type": "string", "pattern": _CPU}},
 )
 _HEADER = _object(
-    {"name": {"type": "string", "pattern": r"^[A-Za-z0-9_-]+$"}, "value": {"type": "string", "minLength": 1}},
+    {"name": {"type": "string", "pattern": r"^[A-Za-z0-9_-]+\Z"}, "value": {"type": "string", "minLength": 1}},
     ("name", "value"),
 )
 _HTTP_GET = _object(
@@ -79,7 +79,7 @@ _PROBE = {
 _FILE = {
     **_object(
         {
-            "mode": {"type": "string", "pattern": r"^0?[0-7]{3}$"},
+            "mode": {"type": "string", "pattern": r"^0?[0-7]{3}\Z"},
             "noExpand": {"type": "boolean"},
             "source": {"type": "string", "minLength": 1},
             "content": {"type": "string"},
@@ -97,7 +97,7 @@ _CONTAINER = _object(
         "image": {"type": "string", "minLength": 1},
         "command": _TEXTS,
         "args": _TEXTS,
-        "variables": _map_of({"type": "string"}, {"minLength": 1, "pattern": r"^[^=]+$"}),
+        "variables": _map_of({"type": "string"}, {"minLength": 1, "pattern": r"^[^=]+\Z"}),
         "files": _map_of(_FILE, {"minLength": 1}),
         "volumes": _map_of(_VOLUME, {"minLength": 1}),
         "resources": _object({"limits": _AMOUNTS, "requests": _AMOUNTS}),

@@ -60,7 +60,7 @@ class DeploymentStore:
         """How many deployments each environment has."""
         statement = select(deployments.c.environment, func.count()).group_by(deployments.c.environment)
         with self.db.read() as conn:
-            return {name: count for name, count in conn.execute(statement)}
+            return {row[0]: int(row[1]) for row in conn.execute(statement)}
 
     def releases_in_use(self, repository: str, workload: str) -> frozenset[str]:
         """Ids of the releases that some deployment of a workload runs or may go back to."""

@@ -75,7 +75,7 @@ def test_the_number_of_deployments_is_told_by_who_deploys(world):
 def test_an_administrator_adds_an_environment_and_the_audit_says_so(world):
     service = world.service()
     service.sync()
-    service.create(ADMIN, name="pr-42", type="development", runtime="local")
+    service.create(ADMIN, name="pr-42", environment_type="development", runtime="local")
     assert [item.name for item in service.list(ADMIN)] == ["development", "pr-42"]
     service.sync()
     assert service.get("pr-42").origin == "api"
@@ -86,7 +86,7 @@ def test_a_developer_may_not_add_environments(world):
     service = world.service()
     service.sync()
     with pytest.raises(Denied):
-        service.create(DEVELOPER, name="mine", type="development", runtime="local")
+        service.create(DEVELOPER, name="mine", environment_type="development", runtime="local")
 
 
 def test_nobody_sees_nothing(world):
@@ -98,7 +98,7 @@ def test_all_faults_of_a_new_environment_are_told_at_once(world):
     service = world.service()
     service.sync()
     with pytest.raises(Invalid) as caught:
-        service.create(ADMIN, name="Über", type="none", runtime="moon")
+        service.create(ADMIN, name="Über", environment_type="none", runtime="moon")
     assert [problem.field for problem in caught.value.problems] == ["name", "type", "runtime"]
 
 
@@ -106,7 +106,7 @@ def test_a_name_can_be_used_once(world):
     service = world.service()
     service.sync()
     with pytest.raises(Conflict):
-        service.create(ADMIN, name="development", type="staging", runtime="local")
+        service.create(ADMIN, name="development", environment_type="staging", runtime="local")
 
 
 def test_an_unknown_environment_names_those_that_there_are(world):
