@@ -31,7 +31,8 @@ def apply_limits(limits: dict[str, Any]) -> None:
     """Set the resource limits of this process; never more than the system allows it."""
     memory = limits.get("memory")
     if memory and sys.platform.startswith("linux"):
-        _limit(resource.RLIMIT_AS, max(int(memory), 16 << 20))
+        # A backstop. Not the address space: every thread reserves far more of it than it uses.
+        _limit(resource.RLIMIT_DATA, 2 * int(memory) + (256 << 20))
     _limit(resource.RLIMIT_NOFILE, int(limits.get("open_files") or 1024))
     if limits.get("file_size"):
         _limit(resource.RLIMIT_FSIZE, int(limits["file_size"]))

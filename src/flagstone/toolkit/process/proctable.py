@@ -1,0 +1,53 @@
+"""The process table as ``/proc`` shows it; empty where there is none. Standard library only: the keeper imports it."""
+
+from __future__ import annotations
+
+import os
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def pids() -> list[int]:
+    """All process ids."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+
+
+def environment(pid: int) -> list[bytes]:
+    """The environment a process was started with; empty when it may not be read, or the process is ending."""
+    return _read(f"/proc/{pid}/environ").split(b"\0")
+
+
+def children_of(parent: int) -> list[int]:
+    """Direct children."""
+    return [pid for pid in pids() if (fields := _stat(pid)) and int(fields[1]) == parent]
+
+
+def usage_by_session() -> dict[int, tuple[int, int]]:
+    """Session id to (number of processes, bytes of memory of their own)."""
+    found: dict[int, tuple[int, int]] = {}
+    for pid in pids():
+        fields = _stat(pid)
+        if not fields or fields[0] == b"Z":
+            continue
+        memory = _read(f"/proc/{pid}/statm").split()
+        # Resident less shared: pages of libraries are not counted once for each process.
+        own = (int(memory[1]) - int(memory[2])) * _PAGE if len(memory) > 2 else 0
+        count, total = found.get(int(fields[3]), (0, 0))
+        found[int(fields[3])] = (count + 1, total + own)
+    return found
+
+
+def _stat(pid: int) -> list[bytes]:
+    """Fields of ``stat`` from the state on: state, parent, group, session. The name before them may hold anything."""
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
