@@ -23,10 +23,12 @@ class RunLog extends HTMLElement {
   connectedCallback() {
     if (this.stream) return;
     this.view = new LogView(one(".p-log", this));
-    this.seen = new Set();
-    this.headed = new Set();
+    // Lines that the page brought along are not drawn again when the stream repeats them.
+    this.seen = new Set(all(".p-line[id]", this).map((line) => Number(line.id.slice(1))));
+    this.headed = new Set(all(".p-line-head", this).map((line) => line.dataset.step));
     this.controls();
-    this.connect();
+    this.view.selectFromAddress();
+    if (this.hasAttribute("src")) this.connect();
   }
 
   disconnectedCallback() {

@@ -41,6 +41,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "highlight_file": highlight.highlight_file,
     "hue": text.hue,
     "initials": text.initials,
+    "plain": text.plain,
     "split_rows": diff.split_rows,
     "timestamp": text.timestamp,
 }
@@ -92,10 +93,6 @@ class Pages:
 
     def add_templates(self, name: str, folder: Path) -> None:
         """Make the templates of one more slice or plugin known as ``"<name>/<file>"``."""
-        self._slices[name] = FileSystemLoader(folder)
-
-    def add_templates(self, name: str, folder: Path) -> None:
-        """Make the templates of a slice or plugin known under ``<name>/``."""
         self._slices[name] = FileSystemLoader(folder)
 
     def render(

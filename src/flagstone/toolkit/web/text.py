@@ -5,11 +5,14 @@ No locale handling: English words, numbers with a space before the unit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+_ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _STEPS = ((60, "s"), (60, "min"), (24, "h"), (30, "d"), (12, "months"))
 
 
@@ -65,6 +68,11 @@ def filesize(count: int) -> str:
             return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
         amount /= 1024
     return f"{amount:.1f} TB"
+
+
+def plain(line: str) -> str:
+    """A line of output without terminal colours and control characters."""
+    return _CONTROL.sub("", _ANSI.sub("", line))
 
 
 def initials(name: str) -> str:
