@@ -134,7 +134,7 @@ class AccessService:
                 False,
                 name,
                 f"the token's scopes ({', '.join(sorted(principal.scopes)) or 'none'}) do not include {name}.",
-                f"Use a token with the scope {name.split('.')[0]}; tokens are made at /me/tokens.",
+                f"Use a token with the scope {name.split('.', maxsplit=1)[0]}; tokens are made at /me/tokens.",
             )
         if rank(principal.role) >= rank(permission.role):
             return Decision(True, name, f"The role {principal.role} has {name}.")

@@ -54,7 +54,7 @@ class VaultKey:
 
     def rewrap(self, envelope: Envelope, new: VaultKey) -> Envelope:
         """The same secret under another vault key; the value is not decrypted."""
-        wrapped = _encrypt(new._wrapping, self._unwrap(envelope), envelope.name, envelope.version)  # noqa: SLF001  same class
+        wrapped = _encrypt(new._wrapping, self._unwrap(envelope), envelope.name, envelope.version)
         return Envelope(envelope.name, envelope.version, new.id, wrapped, envelope.ciphertext, envelope.fingerprint)
 
     def fingerprint(self, value: str) -> str:

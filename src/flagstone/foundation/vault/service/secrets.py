@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from flagstone.foundation.audit import AuditLog
-from flagstone.foundation.vault.service.keys import VaultKey
 from flagstone.foundation.vault.model import MAX_BYTES, NAME, SecretInfo
+from flagstone.foundation.vault.service.keys import VaultKey
 from flagstone.foundation.vault.store import VaultStore
 from flagstone.kernel.actor import Principal, system
 from flagstone.kernel.clock import Now, utc_now
