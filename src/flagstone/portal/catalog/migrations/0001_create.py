@@ -31,6 +31,7 @@ def _locations() -> None:
         sa.Column("presence", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("version", sa.Text),
+        sa.Column("includes", JsonText),
         sa.Column("commit", sa.Text),
         sa.Column("read_at", UtcDateTime),
         sa.Column("attempted_at", UtcDateTime),

@@ -60,17 +60,13 @@ def final(
 ) -> tuple[str, str]:
     """(JSON text, etag) of an entity with all that the catalog adds. ``relations``: (type, target ref), sorted here."""
     metadata = {key: value for key, value in data["metadata"].items() if key not in ("uid", "etag")}
-    entity: dict[str, Any] = {key: value for key, value in data.items() if key not in ("relations", "status", "metadata")}
     found = [{"type": type_, "targetRef": target} for type_, target in sorted(set(relations))]
-    stamp = {"metadata": metadata, "uid": uid, "relations": found, "statuses": [item.message for item in statuses], **entity}
-    etag = digest_of(stamp)[:40]
-    entity["metadata"] = {
-        "namespace": metadata.get("namespace", "default"),
-        **metadata,
-        "uid": uid,
-        "etag": etag,
-    }
+    entity: dict[str, Any] = {"apiVersion": data["apiVersion"], "kind": data["kind"], "metadata": metadata}
+    if "spec" in data:
+        entity["spec"] = data["spec"]
     entity["relations"] = found
+    etag = digest_of({**entity, "uid": uid, "statuses": [item.message for item in statuses]})[:40]
+    entity["metadata"] = {**metadata, "uid": uid, "etag": etag}
     if statuses:
         entity["status"] = {"items": [item.as_item() for item in statuses]}
     return json.dumps(entity, separators=(",", ":"), ensure_ascii=False), etag

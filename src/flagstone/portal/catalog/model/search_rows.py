@@ -35,24 +35,6 @@ def search_rows(data: Mapping[str, Any], uid: str) -> list[Row]:
     return list(found)
 
 
-def keys_that_differ_in_case_only(data: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Pairs of keys of one object that a search cannot tell apart."""
-    found: list[tuple[str, str]] = []
-
-    def look(value: Any, path: str) -> None:
-        if isinstance(value, Mapping):
-            seen: dict[str, str] = {}
-            for key, part in value.items():
-                full = f"{path}.{key}" if path else str(key)
-                if str(key).lower() in seen:
-                    found.append((seen[str(key).lower()], full))
-                seen[str(key).lower()] = full
-                look(part, full)
-
-    look(data, "")
-    return found
-
-
 def _walk(key: str, value: Any, found: dict[Row, None]) -> None:
     if isinstance(value, Mapping):
         if not value:

@@ -137,7 +137,7 @@ class LocationStore:
             return int(conn.execute(update(locations).where(where).values(values)).rowcount)
 
     def finish(self, id_: str, values: dict[str, Any]) -> None:
-        """Write what came of a read."""
+        """Write what came of a read, and that it has been read once more."""
         with self._db.write() as conn:
             conn.execute(
                 update(locations).where(locations.c.id == id_).values(generation=locations.c.generation + 1, **values)
@@ -160,6 +160,28 @@ class LocationStore:
         """How often it was read; None when it is gone."""
         with self._db.read() as conn:
             return conn.execute(select(locations.c.generation).where(locations.c.id == id_)).scalar()
+
+    def includes(self, id_: str) -> list[tuple[str, str, str]]:
+        """(file, path beside it, digest) of what the last read took in beside the entity files."""
+        with self._db.read() as conn:
+            found = conn.execute(select(locations.c.includes).where(locations.c.id == id_)).scalar()
+        return [(item[0], item[1], item[2]) for item in found or ()]
+
+    def origin_of(self, id_: str) -> str:
+        """``type:target`` of the location of its own that leads to this one."""
+        seen: set[str] = set()
+        with self._db.read() as conn:
+            while True:
+                row = conn.execute(
+                    select(locations.c.type, locations.c.target, locations.c.origin).where(locations.c.id == id_)
+                ).one()
+                parent = conn.execute(
+                    select(func.min(location_links.c.parent_id)).where(location_links.c.child_id == id_)
+                ).scalar()
+                seen.add(id_)
+                if row.origin != "child" or parent is None or parent in seen:
+                    return f"{row.type}:{row.target}"
+                id_ = parent
 
     def children(self, id_: str) -> set[str]:
         """Ids of the locations that its Location entities name."""

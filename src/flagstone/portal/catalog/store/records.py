@@ -35,6 +35,18 @@ class RecordStore:
                 conn.execute(insert(problems), list(rows))
         return {str(ref) for ref in touched} | {str(row["entity_ref"]) for row in rows if row.get("entity_ref")}
 
+    def put_problem(self, row: dict[str, Any]) -> None:
+        """Add a problem of a location in the place of the one with the same code; the others stay."""
+        with self._db.write() as conn:
+            where = (problems.c.location_id == row["location_id"], problems.c.code == row["code"])
+            conn.execute(delete(problems).where(*where))
+            conn.execute(insert(problems), row)
+
+    def drop_problem(self, location_id: str, code: str) -> None:
+        """Remove the problem of a location with a code; none is fine."""
+        with self._db.write() as conn:
+            conn.execute(delete(problems).where(problems.c.location_id == location_id, problems.c.code == code))
+
     def problems(
         self,
         *,

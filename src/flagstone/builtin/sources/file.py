@@ -1,0 +1,175 @@
+"""Files, folders and globs on this machine, below the allowed folders only.
+
+A folder stands for its own ``catalog-info.yaml``, else for every one below it. Links are followed only while they stay below
+the same allowed folder, and never while walking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import stat
+from collections.abc import Iterator
+
+from flagstone.builtin.sources.patterns import MAX_FILES, SKIPPED_FOLDERS, catalog_files, is_glob, matches, split_glob
+from flagstone.kernel.errors import Denied, Invalid, NotFound, Problem, Unavailable
+from flagstone.sdk import SourceContext, SourceFile, SourceSnapshot
+
+DEFAULT_MAX_BYTES = 5_000_000
+
+
+class FileSource:
+    """``file`` locations: ``/abs/file.yaml``, ``/abs/folder``, ``/abs/**/catalog-info.yaml``."""
+
+    type = "file"
+
+    def resolve(self, base: str, target: str) -> str:
+        """``target`` as written in the file ``base``."""
+        return posixpath.normpath(posixpath.join(posixpath.dirname(base), target))
+
+    def read(self, target: str, ctx: SourceContext, *, version: str | None = None) -> SourceSnapshot:
+        """Read a target. Raises Invalid, NotFound, Denied or Unavailable."""
+        if not target.startswith("/"):
+            raise Invalid(
+                "source.relative_path", f"The file location {target!r} is not an absolute path.", hint="Start it with /."
+            )
+        found = sorted(self._find(target, ctx))
+        now = _version(found)
+        if version is not None and version == now:
+            return SourceSnapshot(now, unchanged=True)
+        files: list[SourceFile] = []
+        problems: list[Problem] = []
+        base = os.path.commonpath([os.path.dirname(path) for path in found]) if found else ""
+        for path in found:
+            shown = os.path.relpath(path, base)
+            try:
+                content = _read(path, ctx)
+            except (NotFound, Denied, Unavailable, Invalid) as error:
+                if len(found) == 1 and not is_glob(target):
+                    raise
+                problems.append(Problem(error.message, file=shown, hint=error.hint))
+                continue
+            files.append(SourceFile(path=shown, location=f"file:{path}", content=content))
+        return SourceSnapshot(now, tuple(files), problems=tuple(problems))
+
+    def read_beside(self, location: str, path: str, ctx: SourceContext) -> bytes:
+        """A file relative to an entity's file, below the same allowed folder."""
+        base = location.removeprefix("file:")
+        target = self.resolve(base, path)
+        if _root_of(target, ctx) != _root_of(base, ctx):
+            raise _outside(target, ctx)
+        return _read(target, ctx)
+
+    def _find(self, target: str, ctx: SourceContext) -> Iterator[str]:
+        if is_glob(target):
+            base, pattern = split_glob(target)
+            base = base or "/"
+            if not os.path.isdir(_allowed(base, ctx)):
+                raise NotFound("source.missing", f"There is no folder {base}, which {target} starts from.")
+            yield from (f"{base.rstrip('/')}/{path}" for path in _walk(base, ctx) if matches(pattern, path))
+            return
+        real = _allowed(target, ctx)
+        if os.path.isdir(real):
+            files = catalog_files(_walk(target, ctx, skipped=SKIPPED_FOLDERS))
+            if not files:
+                raise NotFound(
+                    "source.missing",
+                    f"There is no catalog-info.yaml in {target} or below it.",
+                    hint="Name the file itself, or a pattern such as /path/**/*.yaml.",
+                )
+            yield from (f"{target.rstrip('/')}/{path}" for path in files)
+            return
+        if not os.path.exists(real):
+            raise NotFound("source.missing", f"There is no file {target}.", hint="Check the path, or unregister it.")
+        yield target
+
+
+def _walk(base: str, ctx: SourceContext, skipped: frozenset[str] = frozenset({".git"})) -> Iterator[str]:
+    """Relative paths of all files below a folder. Links to folders are not followed."""
+    real = _allowed(base, ctx)
+    count = 0
+
+    def fail(error: OSError) -> None:
+        raise Unavailable("source.unreadable", f"{error.filename} cannot be read: {error.strerror}.") from error
+
+    for folder, folders, files in os.walk(real, onerror=fail):
+        folders[:] = sorted(name for name in folders if name not in skipped)
+        inside = os.path.relpath(folder, real)
+        for name in sorted(files):
+            count += 1
+            if count > MAX_FILES:
+                raise Invalid("source.too_many_files", f"There are more than {MAX_FILES} files below {base}.")
+            yield name if inside == "." else f"{inside}/{name}"
+
+
+def _version(paths: list[str]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError:
+            digest.update(f"{path}\0-\0".encode("utf-8", "surrogateescape"))
+            continue
+        facts = f"{path}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{status.st_size}\0{status.st_ino}\0"
+        digest.update(facts.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _root_of(path: str, ctx: SourceContext) -> str | None:
+    real = os.path.realpath(path)
+    for root in ctx.allowed_roots:
+        allowed = os.path.realpath(root)
+        if real == allowed or real.startswith(allowed.rstrip("/") + "/"):
+            return allowed
+    return None
+
+
+def _allowed(path: str, ctx: SourceContext) -> str:
+    """The real path. Raises Denied when it is not below an allowed folder."""
+    if _root_of(path, ctx) is None:
+        raise _outside(path, ctx)
+    return os.path.realpath(path)
+
+
+def _outside(path: str, ctx: SourceContext) -> Denied:
+    allowed = ", ".join(ctx.allowed_roots) or "none"
+    return Denied(
+        "source.outside_roots",
+        f"{path} is not below a folder that may be read.",
+        hint=f"Allowed folders: {allowed}. An administrator adds one with catalog.allowed_roots in the settings.",
+    )
+
+
+def _read(path: str, ctx: SourceContext) -> bytes:
+    real = _allowed(path, ctx)
+    limit = int(ctx.options.get("max_file_bytes", DEFAULT_MAX_BYTES))
+    try:
+        handle = _open(real, _root_of(path, ctx) or "/")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound("source.missing", f"There is no file {path}.") from error
+    except OSError as error:
+        raise Unavailable("source.unreadable", f"{path} cannot be read: {error.strerror}.") from error
+    with os.fdopen(handle, "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Invalid("source.not_a_file", f"{path} is not a regular file.")
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise Invalid("source.too_large", f"{path} is larger than {limit} bytes.", hint="See catalog.max_file_bytes.")
+    return content
+
+
+def _open(real: str, root: str) -> int:
+    """Open a path that holds no link, folder by folder, so that one put there in the meantime is refused."""
+    parts = [part for part in os.path.relpath(real, root).split("/") if part != "."]
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            following = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = following
+        # Without waiting: a pipe in the place of a file must not hang the reader.
+        return os.open(parts[-1] if parts else ".", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)

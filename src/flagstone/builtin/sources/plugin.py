@@ -1,0 +1,16 @@
+"""The plugin: registers the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flagstone.builtin.sources.file import FileSource
+from flagstone.builtin.sources.hosted import HostedSource
+from flagstone.builtin.sources.url import UrlSource
+from flagstone.sdk import EntitySource, hookimpl
+
+
+@hookimpl
+def flagstone_register_entity_sources() -> Iterable[EntitySource]:
+    """``file``, ``hosted`` and ``url``."""
+    return (FileSource(), HostedSource(), UrlSource())

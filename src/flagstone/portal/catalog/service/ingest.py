@@ -1,0 +1,163 @@
+"""Reading locations into the catalog: source, documents, one transaction for each location."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from flagstone.kernel.clock import Now, utc_now
+from flagstone.kernel.errors import FlagstoneError, Invalid, NotFound
+from flagstone.portal.catalog.model import Location
+from flagstone.portal.catalog.model.kinds import KindRegistry
+from flagstone.portal.catalog.service.documents import DocumentReader, Parsed, digest_of_bytes
+from flagstone.portal.catalog.service.sync import Report, Sync
+from flagstone.portal.catalog.settings import CatalogSettings
+from flagstone.portal.catalog.store import CatalogStore
+from flagstone.sdk import EntitySource, SourceContext, SourceSnapshot
+
+log = logging.getLogger("flagstone.catalog")
+
+ACTOR = "system:catalog"
+_TRIES = 5
+
+
+class IngestService:
+    """Reads. Safe to call from many threads and processes at once: a read that was overtaken is done again."""
+
+    def __init__(
+        self,
+        store: CatalogStore,
+        kinds: KindRegistry,
+        sources: Iterable[EntitySource],
+        ctx: SourceContext,
+        settings: CatalogSettings,
+        *,
+        now: Now = utc_now,
+    ) -> None:
+        self._store = store
+        self._kinds = kinds
+        self._sources = {source.type: source for source in sources}
+        self._ctx = ctx
+        self._settings = settings
+        self._now = now
+        self._sync = Sync(store, settings, now, self.next_read)
+
+    def source(self, type_: str) -> EntitySource:
+        """The source of a type of location. Raises Invalid (``catalog.unknown_source``)."""
+        source = self._sources.get(type_)
+        if source is None:
+            known = ", ".join(sorted(self._sources))
+            raise Invalid("catalog.unknown_source", f"There is no type of location {type_!r}.", hint=f"Known: {known}.")
+        return source
+
+    def source_types(self) -> list[str]:
+        """Types of locations that can be read."""
+        return sorted(self._sources)
+
+    def refresh(self, location_id: str, *, actor: str = ACTOR, force: bool = False) -> Report:
+        """Read one location. Raises NotFound when it is gone, else what the source raised, after noting it.
+
+        With ``force`` even a source that says it has not changed is read whole.
+        """
+        for _ in range(_TRIES):
+            location = self._store.locations.get(location_id)
+            if location is None:
+                raise NotFound("catalog.no_location", f"There is no location {location_id}.")
+            try:
+                report = self._refresh(location, actor=actor, force=force)
+            except FlagstoneError as error:
+                if isinstance(error, NotFound) and location.presence == "optional":
+                    return self._sync.still(location, None)
+                self._sync.failed(location, error.code, error.message, error.hint)
+                raise
+            except Exception:
+                self._sync.failed(location, "catalog.source_broken", "the source failed unexpectedly", "See the server log.")
+                raise
+            if report is not None:
+                return report
+        raise Invalid("catalog.busy", f"The location {location_id} is being read by others all the time.", hint="Try later.")
+
+    def refresh_tree(self, location_id: str, *, actor: str = ACTOR, force: bool = False) -> list[Report]:
+        """Read a location and all that its Location entities lead to. Raises only for the first one."""
+        reports = [self.refresh(location_id, actor=actor, force=force)]
+        seen = {location_id}
+        waiting = list(reports[0].children)
+        while waiting:
+            child = waiting.pop(0)
+            if child in seen:
+                continue
+            seen.add(child)
+            try:
+                reports.append(self.refresh(child, actor=actor, force=force))
+            except FlagstoneError as error:
+                log.warning("the location %s cannot be read: %s", child, error.message)
+                continue
+            waiting += reports[-1].children
+        return reports
+
+    def refresh_due(self, limit: int = 20) -> int:
+        """Read what is due; returns how many locations were read. Failures are noted, never raised."""
+        done = 0
+        for location in self._store.locations.due(self._now(), limit):
+            if not self._store.locations.claim(location, self.next_read(self._now())):
+                continue
+            done += 1
+            try:
+                self.refresh(location.id)
+            except FlagstoneError as error:
+                log.warning("the location %s cannot be read: %s", location.ref, error.message)
+            except Exception:
+                log.exception("the location %s cannot be read", location.ref)
+        return done
+
+    def look(self, type_: str, target: str) -> tuple[SourceSnapshot, Parsed]:
+        """Read without writing anything. Raises what the source raises."""
+        source = self.source(type_)
+        snapshot = source.read(target, self._ctx)
+        return snapshot, DocumentReader(source, self._ctx, self._kinds, f"{type_}:{target}").read(snapshot)
+
+    def beside(self, location_ref: str, path: str) -> bytes:
+        """A file beside an entity's file. Raises NotFound, Denied, Unavailable, Invalid."""
+        return self.source(location_ref.partition(":")[0]).read_beside(location_ref, path, self._ctx)
+
+    def discard(self, location_ids: Sequence[str], *, actor: str) -> int:
+        """Remove locations and what was read from them. Returns how many entities went."""
+        return self._sync.discard(location_ids, actor)
+
+    def next_read(self, now: datetime) -> datetime:
+        """When to read next: the interval and up to half of it more, so that locations do not march in step."""
+        return now + timedelta(seconds=self._settings.refresh_seconds * random.uniform(1.0, 1.5))  # noqa: S311  only jitter
+
+    def _refresh(self, location: Location, *, actor: str, force: bool) -> Report | None:
+        source = self.source(location.type)
+        version = None if force else location.version
+        if version is not None and not self._includes_unchanged(source, location):
+            version = None
+        snapshot = source.read(location.target, self._ctx, version=version)
+        if snapshot.unchanged:
+            return self._sync.still(location, snapshot.version)
+        origin = self._store.locations.origin_of(location.id)
+        parsed = DocumentReader(source, self._ctx, self._kinds, origin).read(snapshot)
+        report = self._sync.apply(location, snapshot, parsed, actor)
+        if report is not None and (report.created or report.changed or report.removed or report.problems):
+            log.info(
+                "read %s: %d created, %d changed, %d removed, %d problems",
+                location.ref,
+                report.created,
+                report.changed,
+                report.removed,
+                report.problems,
+            )
+        return report
+
+    def _includes_unchanged(self, source: EntitySource, location: Location) -> bool:
+        for base, path, digest in self._store.locations.includes(location.id):
+            try:
+                content = source.read_beside(base, path, self._ctx)
+            except FlagstoneError:
+                return False
+            if digest_of_bytes(content) != digest:
+                return False
+        return True

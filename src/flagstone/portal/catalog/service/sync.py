@@ -1,0 +1,275 @@
+"""Bringing the catalog to what a location holds: one transaction, all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flagstone.kernel.clock import Now
+from flagstone.kernel.errors import Problem
+from flagstone.kernel.ids import new_id
+from flagstone.portal.catalog.model import Held, Location
+from flagstone.portal.catalog.model.draft import Draft
+from flagstone.portal.catalog.service.documents import Child, Found, Parsed
+from flagstone.portal.catalog.settings import CatalogSettings
+from flagstone.portal.catalog.store import CatalogStore
+from flagstone.portal.catalog.store.writing import Stored
+from flagstone.sdk import SourceSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a read did."""
+
+    created: int = 0
+    changed: int = 0
+    removed: int = 0
+    problems: int = 0
+    held: Held | None = None
+    children: tuple[str, ...] = ()
+    unchanged: bool = False
+
+
+class Sync:
+    """Writes what was read."""
+
+    def __init__(
+        self, store: CatalogStore, settings: CatalogSettings, now: Now, next_read: Callable[[datetime], datetime]
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._now = now
+        self._next_read = next_read
+
+    def apply(self, seen: Location, snapshot: SourceSnapshot, parsed: Parsed, actor: str) -> Report | None:
+        """Write a snapshot that was read when the location was as ``seen``; None when somebody else was quicker."""
+        now = self._now()
+        with self._store.transaction():
+            self._store.lock()
+            location = self._store.locations.get(seen.id)
+            if location is None or location.generation != seen.generation:
+                return None
+            children = self._add_children(location, parsed.children, now)
+            before = self._store.writer.of_locations([location.id])
+            gone, gone_locations = self._gone(location, parsed, before, children)
+            held = self._guard(location, gone, before)
+            affected: set[str] = set()
+            removed: Sequence[Stored] = ()
+            if held is None:
+                removed = gone
+                affected |= self._remove(location, gone, gone_locations, actor, now)
+                if not parsed.keep_children:
+                    self._store.locations.link(location.id, children)
+            counts, own, touched, conflicts = self._put(location, parsed.drafts, before, actor, now)
+            affected |= touched
+            problems = [*parsed.problems, *conflicts, *_held_problem(held, location)]
+            affected |= self._store.records.replace_problems(
+                location.id, [_row(found, location.id, now) for found in problems]
+            )
+            changed = self._store.writer.stitch(affected | own.keys(), own)
+            if changed or removed:
+                self._store.changed()
+            self._finish(location, snapshot, parsed, held, now)
+        return Report(counts[0], counts[1], len(removed), len(problems), held, tuple(sorted(children)))
+
+    def still(self, seen: Location, version: str | None) -> Report:
+        """Note that a source has not changed."""
+        now = self._now()
+        with self._store.transaction():
+            values = {
+                "state": "held" if seen.held else "ok",
+                "version": version,
+                "read_at": now,
+                "attempted_at": now,
+                "failures": 0,
+                "error": None,
+                "hint": None,
+                "next_read_at": self._next_read(now),
+            }
+            self._store.locations.finish(seen.id, values)
+            self._store.records.drop_problem(seen.id, "catalog.source_failed")
+        return Report(unchanged=True, children=tuple(sorted(self._store.locations.children(seen.id))))
+
+    def failed(self, seen: Location, code: str, message: str, hint: str | None) -> None:
+        """Note that a source could not be read. What was read from it before stays."""
+        now = self._now()
+        text = f"{seen.ref} cannot be read: {message}"
+        problem = Problem(text, hint=hint or "What was read before is kept. It is tried again by itself.")
+        with self._store.transaction():
+            self._store.locations.fail(seen.id, error=message, hint=hint, at=now)
+            row = _row(Found("catalog.source_failed", problem), seen.id, now)
+            self._store.records.put_problem(row | {"field": code})
+
+    def discard(self, location_ids: Iterable[str], actor: str) -> int:
+        """Remove locations with all that was read from them: somebody asked for it. Returns how many entities went."""
+        now = self._now()
+        with self._store.transaction():
+            self._store.lock()
+            ids = set(location_ids)
+            gone = list(self._store.writer.of_locations(ids).values())
+            affected = self._store.writer.remove(gone, actor=actor, now=now, source="unregistered")
+            self._store.locations.delete(ids)
+            self._release(gone, now)
+            self._store.writer.stitch(affected, {})
+            if gone:
+                self._store.changed()
+        return len(gone)
+
+    def _add_children(self, location: Location, children: Sequence[Child], now: datetime) -> set[str]:
+        ids: set[str] = set()
+        for child in children:
+            found, _new = self._store.locations.add(
+                child.type, child.target, origin="child", actor=location.ref, now=now, presence=child.presence
+            )
+            ids.add(found.id)
+        ids.discard(location.id)
+        self._store.locations.link(location.id, ids | self._store.locations.children(location.id))
+        return ids
+
+    def _gone(
+        self, location: Location, parsed: Parsed, before: dict[str, Stored], children: set[str]
+    ) -> tuple[list[Stored], set[str]]:
+        seen = {draft.ref for draft in parsed.drafts}
+        gone = [
+            stored
+            for ref, stored in before.items()
+            if ref not in seen
+            and ref not in parsed.kept_refs
+            and stored.source_path not in parsed.kept_paths
+            and not parsed.keep_all
+        ]
+        links = set() if parsed.keep_children else self._store.locations.children(location.id) - children
+        locations = self._store.locations.unreachable(without_links=[(location.id, child) for child in links])
+        if links:
+            gone += self._store.writer.of_locations(locations).values()
+        return gone, locations if links else set()
+
+    def _guard(self, location: Location, gone: Sequence[Stored], before: dict[str, Stored]) -> Held | None:
+        if len(gone) <= self._settings.deletion_guard_minimum:
+            return None
+        below = self._store.locations.below(location.id) - {location.id}
+        total = len(before) + sum(item.entities for item in self._store.locations.by_ids(below))
+        if len(gone) <= self._settings.deletion_guard_share * total:
+            return None
+        refs = sorted(stored.ref for stored in gone)
+        digest = hashlib.sha256("\n".join(refs).encode()).hexdigest()[:32]
+        if location.approved == digest:
+            return None
+        return Held(digest, len(refs), total, tuple(refs[:20]))
+
+    def _remove(
+        self, location: Location, gone: Sequence[Stored], gone_locations: set[str], actor: str, now: datetime
+    ) -> set[str]:
+        affected = self._store.writer.remove(gone, actor=actor, now=now, source=location.ref)
+        if gone_locations:
+            self._store.locations.delete(gone_locations)
+        self._release(gone, now)
+        return affected
+
+    def _release(self, gone: Sequence[Stored], now: datetime) -> None:
+        """Whoever lost a name to one of these may have it now."""
+        if gone:
+            waiting = self._store.records.waiting_for([stored.ref for stored in gone])
+            if waiting:
+                self._store.locations.mark_due(now, ids=waiting, forget=True)
+
+    def _put(
+        self, location: Location, drafts: Sequence[Draft], before: dict[str, Stored], actor: str, now: datetime
+    ) -> tuple[tuple[int, int], dict[str, Draft], set[str], list[Found]]:
+        elsewhere = self._store.writer.of_refs([draft.ref for draft in drafts if draft.ref not in before])
+        conflicts = [
+            _conflict(draft, self._store.locations.get(elsewhere[draft.ref].location_id))
+            for draft in drafts
+            if draft.ref in elsewhere
+        ]
+        new = sorted((d for d in drafts if d.ref not in before and d.ref not in elsewhere), key=lambda d: d.ref)
+        known = [(draft, before[draft.ref]) for draft in drafts if draft.ref in before]
+        changed = [pair for pair in known if pair[0].digest != pair[1].digest]
+        moved = [(draft, stored) for draft, stored in known if draft.digest == stored.digest and _moved(draft, stored)]
+        writer = self._store.writer
+        touched: set[str] = set()
+        if new:
+            touched |= writer.create(new, location.id, actor=actor, now=now)
+        if changed:
+            touched |= writer.change(changed, location.id, actor=actor, now=now)
+        writer.touch(moved)
+        own = {draft.ref: draft for draft in (*new, *(draft for draft, _ in changed))}
+        return (len(new), len(changed)), own, touched, conflicts
+
+    def _finish(
+        self, location: Location, snapshot: SourceSnapshot, parsed: Parsed, held: Held | None, now: datetime
+    ) -> None:
+        commits = {file.commit for file in snapshot.files if file.commit}
+        values: dict[str, Any] = {
+            "state": "held" if held else "ok",
+            "version": snapshot.version,
+            "includes": parsed.includes,
+            "commit": next(iter(commits)) if len(commits) == 1 else None,
+            "read_at": now,
+            "attempted_at": now,
+            "failures": 0,
+            "error": None,
+            "hint": None,
+            "next_read_at": self._next_read(now),
+            "approved": None,
+            "held": None,
+        }
+        if held is not None:
+            values["held"] = {
+                "digest": held.digest,
+                "count": held.count,
+                "total": held.total,
+                "sample": list(held.sample),
+            }
+            # Read whole again next time: the answer may have been given, or the files mended.
+            values["version"] = None
+        self._store.locations.finish(location.id, values)
+
+
+def _moved(draft: Draft, stored: Stored) -> bool:
+    now = (draft.source_path, draft.source_line, draft.source_commit)
+    return now != (stored.source_path, stored.source_line, stored.source_commit)
+
+
+def _conflict(draft: Draft, winner: Location | None) -> Found:
+    where = winner.ref if winner else "another location"
+    problem = Problem(
+        f"{draft.ref} is declared in {where} already; this declaration is not used.",
+        draft.source_ref.partition(":")[2],
+        draft.source_line,
+        "metadata.name",
+        f"Rename this one, or unregister {where}.",
+    )
+    return Found("catalog.conflict", problem, draft.ref, "warning")
+
+
+def _held_problem(held: Held | None, location: Location) -> list[Found]:
+    if held is None:
+        return []
+    shown = ", ".join(held.sample[:5]) + ("…" if held.count > 5 else "")
+    problem = Problem(
+        f"Reading {location.ref} would remove {held.count} of {held.total} entities: {shown} Nothing was removed.",
+        hint="If that is right, confirm it; otherwise mend the files.",
+    )
+    return [Found("catalog.held", problem, None, "warning", "confirm")]
+
+
+def _row(found: Found, location_id: str, now: datetime) -> dict[str, Any]:
+    problem = found.problem
+    return {
+        "id": new_id(),
+        "location_id": location_id,
+        "code": found.code,
+        "level": found.level,
+        "message": problem.message,
+        "hint": problem.hint,
+        "file": problem.file,
+        "line": problem.line,
+        "field": problem.field,
+        "entity_ref": found.entity_ref,
+        "action": found.action,
+        "at": now,
+    }
