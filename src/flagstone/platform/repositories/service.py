@@ -8,8 +8,6 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sqlalchemy.exc import IntegrityError
-
 from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PlatformAudit
@@ -181,15 +179,13 @@ class RepositoryService:
         return item
 
     def _add(self, item: Repository, draft: GitRepository, actor: Principal) -> None:
-        try:
-            with self._store.db.write():
-                self._store.add(item)
-                detail = {"owner": item.owner, "commit": item.created_commit}
-                self._audit.record(actor, CREATE, f"repository:{item.name}", detail=detail)
-                # Last: killed right after, there is a folder without a row, which the next attempt puts aside.
-                self._folders.publish(draft, item.name)
-        except IntegrityError:
-            raise _taken(item.name) from None
+        with self._store.db.write():
+            if not self._store.add(item):
+                raise _taken(item.name)
+            detail = {"owner": item.owner, "commit": item.created_commit}
+            self._audit.record(actor, CREATE, f"repository:{item.name}", detail=detail)
+            # Last: killed right after, there is a folder without a row, which the next attempt puts aside.
+            self._folders.publish(draft, item.name)
 
     def deletion(self, name: str, actor: Principal) -> dict[str, str]:
         """What would be lost, in labelled words; empty when the repository is not there. Raises Denied."""

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Table, Text, delete, func, insert, select, update
+from sqlalchemy import Column, MetaData, Table, Text, delete, func, select, update
 
 from flagstone.platform.repositories.model import Repository
-from flagstone.toolkit.db import Database, JsonText, UtcDateTime
+from flagstone.toolkit.db import Database, JsonText, UtcDateTime, insert_ignore
 
 metadata = MetaData()
 
@@ -60,10 +60,10 @@ class RepositoryStore:
         with self.db.read() as conn:
             return conn.execute(select(func.count()).select_from(repositories)).scalar_one()
 
-    def add(self, item: Repository) -> None:
-        """Insert one. The name must be free; the primary key makes sure of it."""
+    def add(self, item: Repository) -> bool:
+        """Insert one; False when the name is taken."""
         with self.db.write() as conn:
-            conn.execute(insert(repositories), asdict(item))
+            return insert_ignore(conn, repositories, asdict(item), key=["name"]) > 0
 
     def set_branches(self, name: str, branches: Mapping[str, str], at: datetime) -> None:
         """Note where the branches stand."""

@@ -1,0 +1,126 @@
+"""JSON API of hosted repositories, and git itself at ``/git``.
+
+Git clients send a token as the password of Basic authentication; a session cookie never authorises git.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import Unauthenticated
+from flagstone.platform.repositories.permissions import READ
+from flagstone.platform.repositories.service import RepositoryService
+from flagstone.platform.repositories.settings import RepositoriesSettings
+from flagstone.sdk.guards import permit
+from flagstone.toolkit.git import GitEnvironment, GitHttp, GitRepository
+from flagstone.toolkit.git.http import Scope, Service
+
+Reader = Annotated[Principal, permit(READ)]
+Commit = Annotated[str | None, Query(description="Commit id; default: head of the default branch.")]
+
+
+class RepositoryList(BaseModel):
+    """A page of repositories."""
+
+    items: list[RepositoryView]
+    next_cursor: str | None = None
+    total: int | None = None
+
+
+class Tree(BaseModel):
+    """Everything at a commit."""
+
+    items: list[TreeEntry]
+
+
+class Commits(BaseModel):
+    """The newest commits."""
+
+    items: list[CommitView]
+
+
+def router(service: RepositoryService) -> APIRouter:
+    """Routes under ``/api/v1/repositories``. Repositories are made and deleted by runs."""
+    routes = APIRouter(prefix="/api/v1/repositories", tags=["repositories"])
+
+    @routes.get("")
+    def list_repositories(principal: Reader, cursor: str | None = None, limit: int | None = None) -> RepositoryList:
+        """Hosted repositories, by name."""
+        page = service.list_repositories(principal, cursor=cursor, limit=limit)
+        return RepositoryList(items=list(page.items), next_cursor=page.next_cursor, total=page.total)
+
+    @routes.get("/{project}/{name}")
+    def get_repository(project: str, name: str, principal: Reader) -> RepositoryView:
+        """One repository."""
+        return service.get(f"{project}/{name}", principal)
+
+    @routes.get("/{project}/{name}/tree")
+    def get_tree(project: str, name: str, principal: Reader, commit: Commit = None) -> Tree:
+        """All files and folders at a commit."""
+        return Tree(items=service.tree(f"{project}/{name}", principal, commit=commit))
+
+    @routes.get("/{project}/{name}/commits")
+    def get_commits(project: str, name: str, principal: Reader, limit: int = 20) -> Commits:
+        """The newest commits of the default branch."""
+        return Commits(items=service.commits(f"{project}/{name}", principal, limit=limit))
+
+    @routes.get("/{project}/{name}/files/{path:path}")
+    def get_file(project: str, name: str, path: str, principal: Reader, commit: Commit = None) -> FileContent:
+        """One file at a commit."""
+        return service.file(f"{project}/{name}", path, principal, commit=commit)
+
+    return routes
+
+
+def git_app(
+    service: RepositoryService,
+    environment: GitEnvironment,
+    principal_for_token: Callable[[str], Principal],
+    settings: RepositoriesSettings,
+) -> GitHttp:
+    """The ASGI app to mount at ``/git``."""
+
+    def authorize(scope: Scope, name: str, git_service: Service) -> GitRepository:
+        principal = principal_for_token(_token(scope))
+        scope.setdefault("state", {})["git_principal"] = principal
+        return service.serve(name, principal, write=git_service == "git-receive-pack")
+
+    def pushed(scope: Scope, name: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+        service.sync(name, scope["state"]["git_principal"])
+
+    return GitHttp(
+        environment,
+        authorize,
+        pushed,
+        max_body=settings.max_push_mb * 1_000_000,
+        concurrency=settings.concurrency,
+        timeout=settings.timeout_seconds,
+    )
+
+
+def _token(scope: Scope) -> str:
+    """The token in the Authorization header. Raises Unauthenticated when there is none."""
+    header = next((value for key, value in scope["headers"] if key.lower() == b"authorization"), b"")
+    kind, _, value = header.decode("latin-1").partition(" ")
+    if kind.lower() == "bearer":
+        return value.strip()
+    if kind.lower() == "basic":
+        try:
+            _, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            password = ""
+        if password:
+            return password
+    raise Unauthenticated(
+        "repositories.sign_in_needed",
+        "Git needs a personal API token.",
+        hint="Give any user name and the token as the password; tokens are made at /me/tokens.",
+    )

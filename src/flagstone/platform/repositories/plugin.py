@@ -1,0 +1,66 @@
+"""The slice registers itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from flagstone.foundation.access import AccessService
+from flagstone.foundation.audit import PlatformAudit
+from flagstone.foundation.events import PlatformEvents
+from flagstone.foundation.identity import IdentityService
+from flagstone.platform.repositories import api
+from flagstone.platform.repositories.jobs import DeleteRepository, PublishGit
+from flagstone.platform.repositories.permissions import PERMISSIONS
+from flagstone.platform.repositories.ports import RepositoryFolders
+from flagstone.platform.repositories.service import RepositoryService
+from flagstone.platform.repositories.settings import RepositoriesSettings
+from flagstone.platform.repositories.store import RepositoryStore
+from flagstone.sdk import Action, Deps, Slice, hookimpl
+from flagstone.toolkit.db import PlatformDatabase
+from flagstone.toolkit.settings.server import ServerSettings
+
+
+@hookimpl
+def flagstone_register_slice(deps: Deps) -> Slice:
+    """Build the hosting of repositories."""
+    server = deps.get(ServerSettings)
+    settings = deps.settings("repositories", RepositoriesSettings)
+    folders = RepositoryFolders(Path(server.data_dir).expanduser().resolve() / "repositories")
+    service = RepositoryService(
+        RepositoryStore(deps.get(PlatformDatabase)),
+        folders,
+        access=deps.get(AccessService),
+        audit=deps.get(PlatformAudit),
+        events=deps.get(PlatformEvents),
+        base_url=lambda: base_url(server),
+    )
+    deps.provide(service)
+    identity = deps.get(IdentityService)
+    return Slice(
+        "repositories",
+        room="platform",
+        routers=[api.router(service)],
+        mounts=[("/git", api.git_app(service, folders.environment, identity.principal_for_token, settings))],
+        permissions=PERMISSIONS,
+        migrations=Path(__file__).parent / "migrations",
+        # In the background: with thousands of repositories it takes seconds, and nothing waits for it.
+        start=lambda: threading.Thread(target=service.reconcile, name="repositories-reconcile", daemon=True).start(),
+    )
+
+
+@hookimpl
+def flagstone_register_actions(deps: Deps) -> Iterable[Action]:
+    """The actions of this slice."""
+    service = deps.get(RepositoryService)
+    settings = deps.settings("repositories", RepositoriesSettings)
+    return [PublishGit(service, settings.author_email), DeleteRepository(service)]
+
+
+def base_url(server: ServerSettings) -> str:
+    """The address under which people reach this server."""
+    if server.public_url:
+        return server.public_url.rstrip("/")
+    host = "127.0.0.1" if server.host in ("0.0.0.0", "::", "") else server.host  # noqa: S104  compared, not listened on
+    return f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
