@@ -91,7 +91,9 @@ def plugin_modules(rooms: Rooms) -> Iterator[tuple[str, str]]:
             yield f"{package}.{name}", f"flagstone.{package}.{name}.plugin"
 
 
-def build(settings: Settings, rooms: Rooms = "both", *, discover: bool = True, plugins: dict[str, object] | None = None) -> Application:
+def build(
+    settings: Settings, rooms: Rooms = "both", *, discover: bool = True, plugins: dict[str, object] | None = None
+) -> Application:
     """Put the process together. Raises Invalid for anything wrong in the settings.
 
     ``plugins`` adds plugin objects by name, as tests do.

@@ -38,7 +38,9 @@ class ChromeMaker:
         if principal.kind == "anonymous":
             return web.Chrome(product=self._product, csrf_token=self._identity.csrf_token(request))
         navigation = tuple(
-            (group or None, shown) for group in self._groups if (shown := self._shown(self._items.get(group, []), principal))
+            (group or None, shown)
+            for group in self._groups
+            if (shown := self._shown(self._items.get(group, []), principal))
         )
         return web.Chrome(
             product=self._product,
@@ -47,7 +49,10 @@ class ChromeMaker:
             csrf_token=self._identity.csrf_token(request),
             active=self._active(request.url.path),
             sign_out="/logout",
-            account=(web.NavItem("/me", "Your account", "user", "me"), web.NavItem("/me/tokens", "API tokens", "key", "tokens")),
+            account=(
+                web.NavItem("/me", "Your account", "user", "me"),
+                web.NavItem("/me/tokens", "API tokens", "key", "tokens"),
+            ),
             flashes=tuple(web.Flash(text, tone) for text, tone in getattr(request.state, "flashes", ())),
         )
 

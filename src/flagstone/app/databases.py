@@ -42,5 +42,9 @@ def sources_for(db: Database, slices: Iterable[Slice], *, home: bool) -> list[Mi
         MigrationSource(item.name, item.migrations)
         for item in slices
         if item.migrations is not None
-        and (item.migrate == "each" or (item.migrate == "home" and home) or (item.migrate == "room" and item.room == room))
+        and (
+            item.migrate == "each"
+            or (item.migrate == "home" and home)
+            or (item.migrate == "room" and item.room == room)
+        )
     ]

@@ -23,5 +23,7 @@ def load_settings(
         default = Path("flagstone.toml")
         file = default if default.is_file() else None
     elif not file.is_file():
-        raise Invalid("settings.no_file", f"There is no settings file {file}.", hint="Check --config or FLAGSTONE_CONFIG.")
+        raise Invalid(
+            "settings.no_file", f"There is no settings file {file}.", hint="Check --config or FLAGSTONE_CONFIG."
+        )
     return Settings.load(file, environ, overrides)

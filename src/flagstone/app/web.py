@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware import Middleware
 
 from flagstone import __version__
+from flagstone.app import palette
 from flagstone.app.chrome import ChromeMaker
 from flagstone.foundation.access import AccessService, public
 from flagstone.kernel.actor import Principal
@@ -63,6 +64,8 @@ def make_asgi(app: Application) -> FastAPI:
     asgi.state.make_chrome = ChromeMaker(app, slices)
     install(asgi, None if app.rooms == "platform" else _error_page(pages))
     asgi.include_router(_health(app))
+    if app.rooms != "platform":
+        asgi.include_router(palette.router(slices, app.deps.get(AccessService), pages, "home.page.read"))
     for item in slices:
         for router in item.routers:
             asgi.include_router(router)

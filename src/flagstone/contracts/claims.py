@@ -44,7 +44,7 @@ def sign_actor(actor: Principal, secret: str, *, now: float | None = None) -> st
 def verify_actor(claim: str, secret: str, *, now: float | None = None) -> Principal:
     """The principal of a claim. Raises Unauthenticated when it is forged, too old, or of another version."""
     text, _, mac = claim.partition(".")
-    if not hmac.compare_digest(mac, _mac(text, secret)):
+    if not hmac.compare_digest(mac.encode(), _mac(text, secret).encode()):
         raise Unauthenticated(
             "claims.forged",
             "The claim that says who acts is not signed with this platform's secret.",

@@ -103,9 +103,7 @@ class RunGateway(Protocol):
     ) -> list[LogLine]:
         """Log lines after a cursor; ``after=-1`` gives the last ``limit`` lines."""
 
-    def follow_deployment_log(
-        self, deployment_id: str, actor: Principal, *, after: int = -1
-    ) -> AsyncIterator[LogLine]:
+    def follow_deployment_log(self, deployment_id: str, actor: Principal, *, after: int = -1) -> AsyncIterator[LogLine]:
         """The same, live, until the follower leaves."""
 
     def list_repositories(self, actor: Principal, *, cursor: str | None = None) -> Page[RepositoryView]:
@@ -117,9 +115,7 @@ class RunGateway(Protocol):
     def repository_tree(self, name: str, actor: Principal, *, commit: str | None = None) -> list[TreeEntry]:
         """All files and folders at a commit (default: head of the default branch)."""
 
-    def repository_file(
-        self, name: str, path: str, actor: Principal, *, commit: str | None = None
-    ) -> FileContent:
+    def repository_file(self, name: str, path: str, actor: Principal, *, commit: str | None = None) -> FileContent:
         """One file at a commit (default: head of the default branch)."""
 
     def repository_commits(self, name: str, actor: Principal, *, limit: int = 20) -> list[CommitView]:

@@ -10,7 +10,9 @@ from pydantic import Field
 from flagstone.contracts.base import JSON, Wire
 
 ChangeOp = Literal["create", "change", "delete", "run", "none"]
-ChangeKind = Literal["file", "repository", "entity", "location", "release", "deployment", "workload", "resource", "other"]
+ChangeKind = Literal[
+    "file", "repository", "entity", "location", "release", "deployment", "workload", "resource", "other"
+]
 
 
 class Change(Wire):

@@ -20,7 +20,11 @@ def deploy_workflow(
     definition = _single("deploy", title, "flagstone:deploy", inputs)
     output = {
         "links": [
-            {"title": "Open the service", "url": "${{ steps.deploy.output.url }}", "if": "${{ steps.deploy.output.url }}"},
+            {
+                "title": "Open the service",
+                "url": "${{ steps.deploy.output.url }}",
+                "if": "${{ steps.deploy.output.url }}",
+            },
             {"title": "Open in the catalog", "entityRef": entity_ref},
         ]
     }

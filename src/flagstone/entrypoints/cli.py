@@ -55,7 +55,8 @@ def up(
     port: Port = None,
     host: Host = None,
     example: Annotated[
-        bool | None, typer.Option("--example/--no-example", help="Load the example organisation.", show_default="on first start")
+        bool | None,
+        typer.Option("--example/--no-example", help="Load the example organisation.", show_default="on first start"),
     ] = None,
     location: Annotated[
         list[str] | None, typer.Option("--location", help="Catalog file, folder, glob or URL to register; repeatable.")

@@ -57,7 +57,9 @@ class DataFolder:
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise Invalid("up.broken_state", f"{self._state} is broken: {error}.", hint="Delete it and start again.") from error
+            raise Invalid(
+                "up.broken_state", f"{self._state} is broken: {error}.", hint="Delete it and start again."
+            ) from error
         return body if isinstance(body, dict) else {}
 
     def remember(self, **values: Any) -> None:

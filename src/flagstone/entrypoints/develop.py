@@ -35,7 +35,9 @@ def new_slice(
             raise Invalid("dev.bad_room", f"There is no room {room}.", hint="Say --room portal or --room platform.")
         target = source / "flagstone" / room / name
         if not target.parent.is_dir():
-            raise Invalid("dev.no_sources", f"{source} does not hold Flagstone's sources.", hint="Run it in a checkout.")
+            raise Invalid(
+                "dev.no_sources", f"{source} does not hold Flagstone's sources.", hint="Run it in a checkout."
+            )
         words = {"name": name, "Name": _camel(name), "room": room, "Room": room.capitalize(), "thing": name.rstrip("s")}
         write(_SKELETONS / "slice", target, _checked(name, words))
         typer.echo(f"Wrote {target}. To bring it to life:")
@@ -52,7 +54,9 @@ def new_plugin(
     with guard():
         target = folder or Path(f"flagstone-{name}")
         write(_SKELETONS / "plugin", target, _checked(name, {"name": name, "Name": _camel(name)}))
-        typer.echo(f"Wrote {target}. Install it beside Flagstone with `pip install -e {target}` and start the server again.")
+        typer.echo(
+            f"Wrote {target}. Install it beside Flagstone with `pip install -e {target}` and start the server again."
+        )
         typer.echo(f"Its tests: pytest {target}")
 
 
@@ -76,7 +80,9 @@ def _fill(text: str, words: dict[str, str]) -> str:
 
 def _checked(name: str, words: dict[str, str]) -> dict[str, str]:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
-        raise Invalid("dev.bad_name", f"{name!r} cannot be a package name.", hint="Use lower case letters, digits and _.")
+        raise Invalid(
+            "dev.bad_name", f"{name!r} cannot be a package name.", hint="Use lower case letters, digits and _."
+        )
     return words
 
 

@@ -79,4 +79,3 @@ def sign_in_link(
         app = _build(config, data)
         app.migrate()
         typer.echo(app.deps.get(IdentityService).sign_in_link(username, base_url(app)))
-

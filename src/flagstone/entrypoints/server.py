@@ -114,7 +114,9 @@ def _locations(options: StartOptions, folder: DataFolder) -> dict[str, Any]:
     if example:
         acme = example_folder()
         if acme is None:
-            raise Invalid("up.no_example", "The example organisation is not installed.", hint="Start with --no-example.")
+            raise Invalid(
+                "up.no_example", "The example organisation is not installed.", hint="Start with --no-example."
+            )
         folders.append(str(acme))
         found.append({"type": "file", "target": str(acme / "catalog-info.yaml")})
     for location in locations:

@@ -44,7 +44,9 @@ def parse_ref(text: str, *, default_kind: str | None = None, default_namespace: 
     if slash != -1:
         namespace, rest = rest[:slash], rest[slash + 1 :]
     if kind == "" or namespace == "" or rest == "":
-        raise Invalid("refs.bad_ref", f"The entity reference {text!r} has an empty part.", hint="Write kind:namespace/name.")
+        raise Invalid(
+            "refs.bad_ref", f"The entity reference {text!r} has an empty part.", hint="Write kind:namespace/name."
+        )
     kind = kind or default_kind
     if not kind:
         raise Invalid("refs.bad_ref", f"The entity reference {text!r} has no kind.", hint="Write kind:namespace/name.")

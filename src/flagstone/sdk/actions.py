@@ -1,24 +1,24 @@
 """Actions: one kind of step each. Typed input, typed output, a permission, a plan and a run.
 
-    class Greet(Action):
-        id = "acme:greet"
-        title = "Say hello"
-        permission = "runs.start"
-        idempotency = "natural"
+class Greet(Action):
+    id = "acme:greet"
+    title = "Say hello"
+    permission = "runs.run.start"
+    idempotency = "natural"
 
-        class Input(Inputs):
-            name: str
+    class Input(Inputs):
+        name: str
 
-        class Output(Outputs):
-            greeting: str
+    class Output(Outputs):
+        greeting: str
 
-        def plan(self, ctx, inputs):
-            ctx.change("other", "run", inputs.name, "would be greeted")
-            return self.Output(greeting=f"Hello {inputs.name}")
+    def plan(self, ctx, inputs):
+        ctx.change("other", "run", inputs.name, "would be greeted")
+        return self.Output(greeting=f"Hello {inputs.name}")
 
-        def run(self, ctx, inputs):
-            ctx.log(f"Hello {inputs.name}")
-            return self.Output(greeting=f"Hello {inputs.name}")
+    def run(self, ctx, inputs):
+        ctx.log(f"Hello {inputs.name}")
+        return self.Output(greeting=f"Hello {inputs.name}")
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Action:
     id: ClassVar[str]
     title: ClassVar[str]
     description: ClassVar[str] = ""
-    permission: ClassVar[str] = "runs.start"
+    permission: ClassVar[str] = "runs.run.start"
     idempotency: ClassVar[Idempotency] = "natural"
     plan_only_result: ClassVar[bool] = False
 

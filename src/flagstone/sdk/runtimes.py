@@ -138,7 +138,9 @@ class Runtime(Protocol):
     def plan(self, spec: DeploymentSpec) -> dict[str, str]:
         """Labelled facts about what apply would do: command, address, limits, schedule."""
 
-    def apply(self, spec: DeploymentSpec, progress: Callable[[str], None], cancelled: Callable[[], bool]) -> RuntimeStatus:
+    def apply(
+        self, spec: DeploymentSpec, progress: Callable[[str], None], cancelled: Callable[[], bool]
+    ) -> RuntimeStatus:
         """Bring this release up without a failed request in between, then end what ran before; idempotent.
 
         Raises RolloutFailed when it does not become healthy (the old one keeps running).

@@ -88,7 +88,9 @@ class Client:
         try:
             body = response.json()
         except ValueError:
-            return Permanent("cli.not_flagstone", f"{self.url} answered {response.status_code}, and not as Flagstone does.")
+            return Permanent(
+                "cli.not_flagstone", f"{self.url} answered {response.status_code}, and not as Flagstone does."
+            )
         error = from_dict(body if isinstance(body, dict) else {})
         if isinstance(error, Unauthenticated) and not error.hint:
             error.hint = "Run `flagstone login`."

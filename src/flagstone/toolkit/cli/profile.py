@@ -31,7 +31,9 @@ class Profile:
             return cls(file, DEFAULT_URL, {})
         except (ValueError, KeyError, AttributeError, OSError) as error:
             raise Invalid(
-                "cli.broken_profile", f"{file} cannot be read: {error}.", hint="Delete it and run `flagstone login` again."
+                "cli.broken_profile",
+                f"{file} cannot be read: {error}.",
+                hint="Delete it and run `flagstone login` again.",
             ) from error
 
     def save(self) -> None:

@@ -15,10 +15,10 @@ from flagstone.toolkit.cli.client import Client
 from flagstone.toolkit.cli.output import Output, guard
 from flagstone.toolkit.cli.profile import Profile
 
-Url = Annotated[str | None, typer.Option("--url", envvar="FLAGSTONE_URL", help="Server to speak to.", show_default=False)]
-Token = Annotated[
-    str | None, typer.Option("--token", envvar="FLAGSTONE_TOKEN", help="API token.", show_default=False)
+Url = Annotated[
+    str | None, typer.Option("--url", envvar="FLAGSTONE_URL", help="Server to speak to.", show_default=False)
 ]
+Token = Annotated[str | None, typer.Option("--token", envvar="FLAGSTONE_TOKEN", help="API token.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
 

@@ -1,0 +1,84 @@
+"""Commands: runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flagstone.toolkit.cli import session
+from flagstone.toolkit.cli.follow import follow_run, summary
+from flagstone.toolkit.cli.session import AsJson, Token, Url
+
+_COLUMNS = {
+    "number": "RUN",
+    "title": "TITLE",
+    "state": "STATE",
+    "actor_name": "BY",
+    "steps": "STEPS",
+    "created_at": "AGE",
+}
+Run = Annotated[str, typer.Argument(help="Number or id of the run.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``runs``."""
+    runs = typer.Typer(help="Runs: list, show, cancel, retry.", no_args_is_help=True)
+    runs.command("list")(list_runs)
+    runs.command("show")(show)
+    runs.command("cancel")(cancel)
+    runs.command("retry")(retry)
+    app.add_typer(runs, name="runs")
+
+
+def list_runs(
+    state: Annotated[str | None, typer.Option(help="Only in this state, such as running or failed.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 20,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    with session(url, token, as_json) as here:
+        rows = list(here.client.pages("/api/v1/runs", limit=limit, state=state))
+        shown = rows if as_json else [{**row, "steps": f"{row['steps_done']}/{row['steps_total']}"} for row in rows]
+        here.out.table(shown, _COLUMNS, empty="Nothing has run yet. `flagstone templates` lists golden paths.")
+
+
+def show(run: Run, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:
+    """Steps, results and errors of a run."""
+    with session(url, token, as_json) as here:
+        found = here.client.get(f"/api/v1/runs/{run}")
+        if as_json:
+            here.out.json(found)
+            return
+        summary(here.out, found)
+        here.out.table(
+            found["steps"],
+            {"id": "STEP", "action": "ACTION", "state": "STATE", "attempt": "TRIES"},
+            empty="It has no steps.",
+        )
+
+
+def cancel(run: Run, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:
+    """Ask a run to stop."""
+    with session(url, token, as_json) as here:
+        found = here.client.post(f"/api/v1/runs/{run}/cancel")
+        if as_json:
+            here.out.json(found)
+        here.out.say(f"Run {found['number']} is {found['state']}.")
+
+
+def retry(
+    run: Run,
+    from_step: Annotated[
+        str | None, typer.Option("--from", help="Step to go on from.", show_default="the failed one")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Show the run until it ends.")] = True,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a failed run."""
+    with session(url, token, as_json) as here:
+        follow_run(here, here.client.post(f"/api/v1/runs/{run}/retry", {"from_step": from_step}), follow=follow)

@@ -1,0 +1,52 @@
+"""Registers the slice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flagstone.contracts.gateway import RunGateway
+from flagstone.foundation.access import AccessService
+from flagstone.foundation.audit import PortalAudit
+from flagstone.foundation.identity import IdentityService
+from flagstone.portal.admin import people, web
+from flagstone.portal.admin.permissions import PERMISSIONS
+from flagstone.portal.admin.service import AdminService
+from flagstone.sdk import Deps, NavItem, Slice, hookimpl
+from flagstone.toolkit.db import Database, PlatformDatabase, PortalDatabase
+from flagstone.toolkit.plugins import PluginHost
+from flagstone.toolkit.settings import Settings
+from flagstone.toolkit.settings.server import ServerSettings
+from flagstone.toolkit.web.pages import Pages
+
+
+@hookimpl
+def flagstone_register_slice(deps: Deps) -> Slice:
+    """Build the slice."""
+    databases: dict[str, Database] = {"portal": deps.get(PortalDatabase)}
+    platform = deps.find(PlatformDatabase)
+    if platform is not None:
+        databases["platform"] = platform
+    service = AdminService(
+        settings=deps.get(Settings),
+        server=deps.get(ServerSettings),
+        host=deps.get(PluginHost),
+        access=deps.get(AccessService),
+        gateway=deps.get(RunGateway),
+        databases=databases,
+    )
+    deps.provide(service)
+    pages = deps.get(Pages)
+    return Slice(
+        "admin",
+        room="portal",
+        routers=[
+            web.router(service, deps.get(PortalAudit), pages),
+            people.router(deps.get(IdentityService), pages),
+        ],
+        permissions=PERMISSIONS,
+        nav=[
+            NavItem("audit", "Audit log", "/audit", "scroll-text", "Govern", 30, "audit.read"),
+            NavItem("admin", "Admin", "/admin", "settings", "Govern", 90, "admin.overview.read"),
+        ],
+        templates=Path(__file__).parent / "templates",
+    )

@@ -1,0 +1,136 @@
+"""Commands: looking at the catalog."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.syntax import Syntax
+
+from flagstone.kernel.refs import parse_ref
+from flagstone.toolkit.cli import session
+from flagstone.toolkit.cli.session import AsJson, Token, Url
+
+_COLUMNS = {
+    "kind": "KIND",
+    "name": "NAME",
+    "type": "TYPE",
+    "owner": "OWNER",
+    "lifecycle": "LIFECYCLE",
+    "system": "SYSTEM",
+}
+_PLURALS = {"apis": "api", "libraries": "library"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(get)
+    app.command()(describe)
+    app.command("register")(register_location)
+
+
+def get(
+    kind: Annotated[
+        str, typer.Argument(help="Kind, singular or plural (components, apis, groups …), or all.")
+    ] = "components",
+    text: Annotated[str | None, typer.Option("--filter", "-q", help="Words to look for.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only what this group or user owns.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Only this type, such as service.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 100,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """List entities."""
+    with session(url, token, as_json) as here:
+        wanted = None if kind in ("all", "entities") else _PLURALS.get(kind.lower(), kind.lower().removesuffix("s"))
+        full = str(parse_ref(owner, default_kind="group")) if owner else None
+        rows = list(here.client.pages("/api/v1/entities", limit=limit, kind=wanted, q=text, owner=full, type=type_))
+        here.out.table(rows, _COLUMNS, empty=f"No {kind} match. `flagstone register` adds some.")
+
+
+def describe(
+    ref: Annotated[str, typer.Argument(help="Entity, such as checkout or group:default/platform.")],
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Everything about one entity: facts, relations, deployments, problems."""
+    with session(url, token, as_json) as here:
+        path = parse_ref(ref, default_kind="component").path
+        entity: dict[str, Any] = here.client.get(f"/api/v1/entities/{path}")
+        deployments = here.client.get("/api/v1/deployments", entity_ref=str(parse_ref(ref, default_kind="component")))[
+            "items"
+        ]
+        if as_json:
+            here.out.json({**entity, "deployments": deployments})
+            return
+        document = entity.get("entity", entity)
+        meta, spec = document["metadata"], document.get("spec") or {}
+        here.out.fields(
+            {
+                "Name": meta["name"],
+                "Kind": document["kind"],
+                "Namespace": meta.get("namespace"),
+                "Title": meta.get("title"),
+                "Description": meta.get("description"),
+                "Type": spec.get("type"),
+                "Lifecycle": spec.get("lifecycle"),
+                "Owner": spec.get("owner"),
+                "System": spec.get("system"),
+                "Tags": meta.get("tags"),
+                "Source": (meta.get("annotations") or {}).get("backstage.io/managed-by-location"),
+            }
+        )
+        relations = document.get("relations") or []
+        if relations:
+            here.out.console.print("\n[bold]Relations[/]")
+            here.out.table(relations, {"type": "TYPE", "targetRef": "ENTITY"}, empty="")
+        if deployments:
+            here.out.console.print("\n[bold]Deployments[/]")
+            here.out.table(
+                [{**item, "version": (item.get("release") or {}).get("version")} for item in deployments],
+                {"environment": "ENVIRONMENT", "state": "STATE", "version": "VERSION", "since": "SINCE", "url": "URL"},
+                empty="",
+            )
+        rest = {
+            key: value
+            for key, value in spec.items()
+            if key not in ("type", "lifecycle", "owner", "system", "definition")
+        }
+        if rest:
+            here.out.console.print("\n[bold]Spec[/]")
+            here.out.console.print(
+                Syntax(json.dumps(rest, indent=2, ensure_ascii=False), "json", background_color="default")
+            )
+
+
+def register_location(
+    target: Annotated[
+        str, typer.Argument(help="Catalog file: a URL, a path on the server, or project/repository/path.")
+    ],
+    type_: Annotated[
+        str | None, typer.Option("--type", help="url, file or hosted.", show_default="by the look of it")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would appear.")] = False,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register a catalog file."""
+    with session(url, token, as_json) as here:
+        kind = type_ or ("url" if "://" in target else "file" if target.startswith("/") else "hosted")
+        found = here.client.post(
+            "/api/v1/locations", {"type": kind, "target": target}, dry_run="true" if dry_run else None
+        )
+        if as_json:
+            here.out.json(found)
+            return
+        rows = [{"ref": item} if isinstance(item, str) else item for item in found.get("entities", [])]
+        here.out.table(rows, {"ref": "ENTITY"}, empty="It holds no entities.")
+        for problem in found.get("problems", []):
+            here.out.say(
+                f"{problem.get('file', target)}:{problem.get('line') or '?'}: {problem.get('message')}", style="yellow"
+            )
+        here.out.say("Nothing was registered (dry run)." if dry_run else f"Registered {kind}:{target}.")
