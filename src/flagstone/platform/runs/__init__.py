@@ -1,9 +1,57 @@
 """Runs: the only place that executes anything.
 
-- *run*: one execution of a workflow, with an actor, inputs, steps, a log, outputs; it keeps the definition it started with
+- *run*: one execution of a workflow, with an actor, inputs, steps, a log, outputs; it keeps its definition as it was
 - *step*, *attempt*: its parts (a turn of ``each`` is a step of its own, ``id[key]``) and the tries of one
 - *intent*: written before a side effect, so that a recovery knows to probe instead of doing it twice
 - *fence*: the number of the executor that has the run; whatever an older one still writes is refused
+- *execution*: one life of a run in the engine; a retry is a new one
 
 What a workflow must look like, and its plan, belong to ``workflows``; what actions do belongs to plugins.
 """
+
+from flagstone.platform.runs.model import digest
+from flagstone.platform.runs.permissions import PERMISSIONS
+from flagstone.platform.runs.ports import Engine, HostedFiles
+from flagstone.platform.runs.service import (
+    ActionRegistry,
+    Place,
+    Reading,
+    RootFiles,
+    RunService,
+    Scope,
+    Sources,
+    StepContext,
+    Workspace,
+    Workspaces,
+    condition_holds,
+    parse_inputs,
+    render_inputs,
+    render_output,
+    to_outputs,
+    turns_of,
+)
+from flagstone.platform.runs.settings import RunsSettings
+
+__all__ = [
+    "PERMISSIONS",
+    "ActionRegistry",
+    "Engine",
+    "HostedFiles",
+    "Place",
+    "Reading",
+    "RootFiles",
+    "RunService",
+    "RunsSettings",
+    "Scope",
+    "Sources",
+    "StepContext",
+    "Workspace",
+    "Workspaces",
+    "condition_holds",
+    "digest",
+    "parse_inputs",
+    "render_inputs",
+    "render_output",
+    "to_outputs",
+    "turns_of",
+]

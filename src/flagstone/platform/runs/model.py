@@ -9,7 +9,16 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from flagstone.contracts.runs import ENDED, RunLink, RunState, RunSummary, RunView, StepState, StepView, WorkflowDefinition
+from flagstone.contracts.runs import (
+    ENDED,
+    RunLink,
+    RunState,
+    RunSummary,
+    RunView,
+    StepState,
+    StepView,
+    WorkflowDefinition,
+)
 from flagstone.kernel.actor import Principal
 
 STEP_ENDED: frozenset[str] = frozenset({"succeeded", "failed", "skipped", "cancelled", "unknown"})
@@ -64,7 +73,9 @@ class RunRecord:
                 "steps": tuple(step.view() for step in steps),
                 "inputs": dict(self.inputs),
                 "output": dict(self.output),
-                "links": tuple(to_link(item) for item in links if isinstance(item, dict)) if isinstance(links, list) else (),
+                "links": tuple(to_link(item) for item in links if isinstance(item, dict))
+                if isinstance(links, list)
+                else (),
                 "last_seq": self.last_seq,
             }
         )

@@ -13,7 +13,17 @@ ACTIONS = "runs.action.read"
 PERMISSIONS = (
     Permission(READ, "See runs, their steps and logs.", "viewer"),
     Permission(START, "Start runs; each of their actions asks for its own permission, too.", "developer"),
-    Permission(CANCEL, "Cancel runs of others. Who started a run, or owns what it is about, may cancel it anyway.", "maintainer", owner=True),
-    Permission(RETRY, "Retry runs of others. Who started a run, or owns what it is about, may retry it anyway.", "maintainer", owner=True),
+    Permission(
+        CANCEL,
+        "Cancel runs of others. Who started a run, or owns what it is about, may cancel it anyway.",
+        "maintainer",
+        owner=True,
+    ),
+    Permission(
+        RETRY,
+        "Retry runs of others. Who started a run, or owns what it is about, may retry it anyway.",
+        "maintainer",
+        owner=True,
+    ),
     Permission(ACTIONS, "See the actions that templates may use.", "viewer"),
 )

@@ -13,7 +13,7 @@ class RunsSettings(SettingsModel):
     concurrency: int = Field(8, ge=1, le=256)
     """Runs that one process executes at the same time; the others wait in the queue."""
     executor_id: str = Field("main", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
-    """Name of this process towards the engine. It must stay the same over restarts, and no two processes may share one."""
+    """Name of this process towards the engine: the same over restarts, and never shared by two processes."""
     step_timeout_seconds: float = Field(900, gt=0)
     """Longest time one attempt of a step may take."""
     step_attempts: int = Field(5, ge=1, le=100)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from flagstone.contracts.repositories import RepositoryView
 from flagstone.kernel.actor import Principal
+
 
 class Job(Protocol):
     """What the engine executes; given to it once, before it is launched."""
@@ -24,7 +26,7 @@ class Job(Protocol):
 
 
 class Engine(Protocol):
-    """Durable execution: what was started goes on after the process was killed. Methods may be called from any thread."""
+    """Durable execution: what was started goes on after the process was killed. Thread-safe."""
 
     def launch(self, job: Job) -> None:
         """Connect, create what is missing and go on with what was interrupted. Slow: call it in a thread."""
@@ -49,10 +51,10 @@ class Engine(Protocol):
 
 
 class HostedFiles(Protocol):
-    """Reads of the built-in git hosting."""
+    """Reads of the built-in git hosting. Whoever hosts repositories provides itself as this."""
 
-    def materialise(self, name: str, commit: str | None, folder: Path, actor: Principal) -> str:
-        """Write the files of a commit (default: head of the default branch) into a folder; returns the commit id.
+    def get(self, name: str, actor: Principal) -> RepositoryView:
+        """One repository with the commit of its default branch. Raises NotFound, Denied."""
 
-        Raises NotFound when there is no such repository or commit, Denied when the actor may not read it.
-        """
+    def materialise(self, name: str, commit: str, folder: Path) -> int:
+        """Write the files of a commit into a folder that is not there yet; returns how many. Raises NotFound."""

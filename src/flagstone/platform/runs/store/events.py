@@ -29,7 +29,10 @@ class NewEvent:
 
 
 class EventStore:
-    """Appends and pages events. A number is taken while the run's row is locked until commit: a reader never sees a gap."""
+    """Appends and pages events.
+
+    A number is taken while the run's row is locked, until the commit: a reader never sees a gap.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -72,10 +75,7 @@ class EventStore:
     def read(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[RunEvent]:
         """Events after a sequence number, oldest first."""
         statement = (
-            select(events)
-            .where(events.c.run_id == run_id, events.c.seq > after)
-            .order_by(events.c.seq)
-            .limit(limit)
+            select(events).where(events.c.run_id == run_id, events.c.seq > after).order_by(events.c.seq).limit(limit)
         )
         with self._db.read() as conn:
             rows = conn.execute(statement).mappings().all()

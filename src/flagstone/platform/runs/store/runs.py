@@ -87,7 +87,7 @@ class RunStore:
             row = conn.execute(select(runs).where(wanted)).mappings().first()
             return self._record(conn, row) if row is not None else None
 
-    def list(self, query: RunQuery) -> Page[RunRecord]:
+    def page(self, query: RunQuery) -> Page[RunRecord]:
         """A page, newest first."""
         limit = clamp_limit(query.limit)
         statement = _filtered(query).order_by(runs.c.number.desc()).limit(limit + 1)
@@ -106,15 +106,17 @@ class RunStore:
 
     def ids(self, *states: str, limit: int = 1000) -> list[tuple[str, int]]:
         """(id, dispatch) of the runs in some states, oldest first."""
-        statement = select(runs.c.id, runs.c.dispatch).where(runs.c.state.in_(states)).order_by(runs.c.number).limit(limit)
+        wanted = select(runs.c.id, runs.c.dispatch).where(runs.c.state.in_(states))
+        statement = wanted.order_by(runs.c.number).limit(limit)
         with self._db.read() as conn:
             return [(row.id, row.dispatch) for row in conn.execute(statement)]
 
     def begin(self, run_id: str, dispatch: int, now: datetime) -> RunRecord | None:
-        """Take the run for execution with a new fence. None when this execution is not the current one, or it is over."""
+        """Take the run for execution with a new fence. None when it is over, or has another execution by now."""
+        at_work = runs.c.state.in_(("queued", "running", "cancelling"))
         statement = (
             update(runs)
-            .where(runs.c.id == run_id, runs.c.dispatch == dispatch, runs.c.state.in_(("queued", "running", "cancelling")))
+            .where(runs.c.id == run_id, runs.c.dispatch == dispatch, at_work)
             .values(
                 fence=runs.c.fence + 1,
                 state=case((runs.c.state == "queued", "running"), else_=runs.c.state),
@@ -139,14 +141,17 @@ class RunStore:
             raise Conflict("runs.fenced", f"Run {run_id} was taken over by another executor.")
         return bool(changed)
 
-    def reopen(self, run_id: str, states: Sequence[str], *, state: str) -> int | None:
-        """Give the run a new execution; returns its number, or None when the run is in no such state."""
-        statement = (
-            update(runs)
-            .where(runs.c.id == run_id, runs.c.state.in_(states))
-            .values(state=state, dispatch=runs.c.dispatch + 1, fence=runs.c.fence + 1, error=None, ended_at=None, tidied=0)
-            .returning(runs.c.dispatch)
-        )
+    def reopen(self, run_id: str, states: Sequence[str], *, state: str | None) -> int | None:
+        """Give the run a new execution; returns its number, or None when the run is in no such state.
+
+        ``state`` is what it becomes; with None it stays what it is.
+        """
+        values: dict[str, Any] = {"dispatch": runs.c.dispatch + 1, "fence": runs.c.fence + 1}
+        values |= {"error": None, "ended_at": None, "tidied": 0}
+        if state is not None:
+            values["state"] = state
+        wanted = update(runs).where(runs.c.id == run_id, runs.c.state.in_(states))
+        statement = wanted.values(**values).returning(runs.c.dispatch)
         with self._db.write() as conn:
             dispatch = conn.execute(statement).scalar()
         return int(dispatch) if dispatch is not None else None

@@ -87,7 +87,7 @@ def test_numbers_are_unique_when_many_start_runs_at_once(db):
         thread.start()
     for thread in threads:
         thread.join()
-    page = RunStore(db).list(RunQuery())
+    page = RunStore(db).page(RunQuery())
     assert sorted(item.number for item in page.items) == list(range(1, 13))
 
 
@@ -95,14 +95,14 @@ def test_lists_are_filtered_and_paged_newest_first(db):
     store = RunStore(db)
     for number in range(5):
         insert(db, record(f"Run 100% of {number}", subjects=(f"component:default/c{number % 2}",)))
-    page = store.list(RunQuery(limit=2))
+    page = store.page(RunQuery(limit=2))
     assert [item.number for item in page.items] == [5, 4]
-    assert [item.number for item in store.list(RunQuery(limit=9, cursor=page.next_cursor)).items] == [3, 2, 1]
-    assert [item.number for item in store.list(RunQuery(subject="component:default/c1")).items] == [4, 2]
-    assert [item.number for item in store.list(RunQuery(text="100% of 3")).items] == [4]
-    assert [item.number for item in store.list(RunQuery(text="#3")).items] == [4, 3]
-    assert store.list(RunQuery(text="_un")).items == ()
-    assert store.list(RunQuery(state=("failed",))).items == ()
+    assert [item.number for item in store.page(RunQuery(limit=9, cursor=page.next_cursor)).items] == [3, 2, 1]
+    assert [item.number for item in store.page(RunQuery(subject="component:default/c1")).items] == [4, 2]
+    assert [item.number for item in store.page(RunQuery(text="100% of 3")).items] == [4]
+    assert [item.number for item in store.page(RunQuery(text="#3")).items] == [4, 3]
+    assert store.page(RunQuery(text="_un")).items == ()
+    assert store.page(RunQuery(state=("failed",))).items == ()
     assert store.counts() == {"queued": 5}
 
 

@@ -1,0 +1,142 @@
+"""Runs and actions as JSON, events live over server-sent events, the log as text. Starting one is in ``workflows``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, ConfigDict
+
+from flagstone.contracts.actions import ActionSpec
+from flagstone.contracts.gateway import RunQuery
+from flagstone.contracts.runs import RunEvent, RunSummary, RunView
+from flagstone.kernel.actor import Principal
+from flagstone.platform.runs.permissions import ACTIONS, CANCEL, READ, RETRY
+from flagstone.platform.runs.service import ActionRegistry, RunService
+from flagstone.sdk.guards import permit
+
+Reader = Annotated[Principal, permit(READ)]
+Anyone = Annotated[Principal, permit(ACTIONS)]
+After = Annotated[int, Query(ge=0, description="Sequence number of the last event that is known already.")]
+
+
+class RunList(BaseModel):
+    """A page of runs."""
+
+    items: list[RunSummary]
+    next_cursor: str | None = None
+    total: int | None = None
+
+
+class EventList(BaseModel):
+    """Events, oldest first."""
+
+    items: list[RunEvent]
+
+
+class ActionList(BaseModel):
+    """All kinds of step."""
+
+    items: list[ActionSpec]
+
+
+class RetryBody(BaseModel):
+    """Where to go on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_step: str | None = None
+
+
+def router(service: RunService, registry: ActionRegistry) -> APIRouter:
+    """Routes under ``/api/v1/runs`` and ``/api/v1/actions``."""
+    api = APIRouter()
+    _add_lists(api, service, registry)
+    _add_run(api, service)
+    _add_changes(api, service)
+    return api
+
+
+def _add_lists(api: APIRouter, service: RunService, registry: ActionRegistry) -> None:
+    @api.get("/api/v1/runs", tags=["runs"], summary="Runs, newest first")
+    def list_runs(
+        principal: Reader,
+        state: Annotated[list[str] | None, Query()] = None,
+        actor: str | None = None,
+        subject: str | None = None,
+        template_ref: str | None = None,
+        text: Annotated[str | None, Query(max_length=200)] = None,
+        cursor: Annotated[str | None, Query(max_length=1000)] = None,
+        limit: Annotated[int | None, Query(ge=1)] = None,
+    ) -> RunList:
+        query = RunQuery(
+            state=tuple(state or ()),
+            actor=actor,
+            subject=subject,
+            template_ref=template_ref,
+            text=text,
+            cursor=cursor,
+            limit=limit,
+        )
+        page = service.list_runs(query, principal)
+        return RunList(items=list(page.items), next_cursor=page.next_cursor, total=page.total)
+
+    @api.get("/api/v1/actions", tags=["actions"], summary="All kinds of step that templates may use")
+    def list_actions(_: Anyone) -> ActionList:
+        return ActionList(items=registry.specs())
+
+    @api.get("/api/v1/actions/{action_id}", tags=["actions"], summary="One kind of step, with its inputs and outputs")
+    def get_action(action_id: str, _: Anyone) -> ActionSpec:
+        return registry.spec(action_id)
+
+
+def _add_run(api: APIRouter, service: RunService) -> None:
+    @api.get("/api/v1/runs/{run_id}", tags=["runs"], summary="One run, by id or number")
+    def get_run(run_id: str, principal: Reader) -> RunView:
+        return service.get(run_id, principal)
+
+    @api.get("/api/v1/runs/{run_id}/events", tags=["runs"], summary="State changes and log lines after a cursor")
+    def get_events(
+        run_id: str, principal: Reader, after: After = 0, limit: Annotated[int, Query(ge=1, le=5000)] = 1000
+    ) -> EventList:
+        return EventList(items=service.events(run_id, principal, after=after, limit=limit))
+
+    @api.get(
+        "/api/v1/runs/{run_id}/stream",
+        tags=["runs"],
+        summary="The same live (server-sent events), until the run has ended",
+        response_class=EventSourceResponse,
+    )
+    async def stream(
+        run_id: str,
+        principal: Reader,
+        after: After = 0,
+        last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+    ) -> AsyncIterator[ServerSentEvent]:
+        # A browser that reconnects says with Last-Event-ID how far it came.
+        start = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else after
+        async for event in service.follow(run_id, principal, after=start):
+            yield ServerSentEvent(raw_data=event.model_dump_json(), event=event.type, id=str(event.seq))
+
+    @api.get("/api/v1/runs/{run_id}/log.txt", tags=["runs"], summary="The whole log as text")
+    def get_log(run_id: str, principal: Reader) -> StreamingResponse:
+        run = service.get(run_id, principal)
+        headers = {
+            "Content-Disposition": f'inline; filename="run-{run.number}.txt"',
+            "X-Content-Type-Options": "nosniff",
+        }
+        lines = service.log_lines(run.id, principal)
+        return StreamingResponse(lines, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+def _add_changes(api: APIRouter, service: RunService) -> None:
+    @api.post("/api/v1/runs/{run_id}/cancel", tags=["runs"], summary="Ask a run to stop")
+    def cancel(run_id: str, principal: Annotated[Principal, permit(CANCEL)]) -> RunView:
+        return service.cancel(run_id, principal)
+
+    @api.post("/api/v1/runs/{run_id}/retry", tags=["runs"], summary="Go on from the step that failed")
+    def retry(run_id: str, principal: Annotated[Principal, permit(RETRY)], body: RetryBody | None = None) -> RunView:
+        return service.retry(run_id, principal, from_step=body.from_step if body else None)

@@ -1,0 +1,59 @@
+"""The slice registers itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flagstone.foundation.access import AccessService
+from flagstone.foundation.audit import PlatformAudit
+from flagstone.foundation.events import PlatformEvents
+from flagstone.foundation.vault import VaultService
+from flagstone.platform.runs import api
+from flagstone.platform.runs.permissions import PERMISSIONS
+from flagstone.platform.runs.ports import HostedFiles
+from flagstone.platform.runs.ports.dbos import DbosEngine
+from flagstone.platform.runs.service import Sources, Workspaces
+from flagstone.platform.runs.service.assembly import Collaborators, assemble
+from flagstone.platform.runs.settings import RunsSettings
+from flagstone.sdk import Deps, Slice, hookimpl
+from flagstone.toolkit.db import PlatformDatabase
+from flagstone.toolkit.settings.server import DatabaseSettings, ServerSettings
+from flagstone.toolkit.settings.sources import SourcesSettings
+from flagstone.toolkit.signals import Signals
+
+
+@hookimpl
+def flagstone_register_slice(deps: Deps) -> Slice:
+    """Provide the service and the registry of actions."""
+    settings = deps.settings("runs", RunsSettings)
+    data = Path(deps.settings("server", ServerSettings).data_dir).expanduser().resolve()
+    database = deps.settings("database", DatabaseSettings)
+    url = database.engine_url.get_secret_value() or database.url.get_secret_value() or f"sqlite:///{data / 'engine.db'}"
+    engine = DbosEngine(url, executor_id=settings.executor_id, concurrency=settings.concurrency)
+    others = Collaborators(
+        db=deps.get(PlatformDatabase),
+        access=deps.get(AccessService),
+        audit=deps.get(PlatformAudit),
+        events=deps.get(PlatformEvents),
+        vault=deps.get(VaultService),
+        signals=deps.get(Signals),
+        # The git hosting is a slice that comes later, and a platform may go without.
+        hosted=lambda: deps.find(HostedFiles),  # type: ignore[type-abstract]
+        allowed_folders=deps.settings("sources", SourcesSettings).allowed_folders,
+    )
+    parts = assemble(others, engine, settings, data / "workspaces")
+    deps.provide(parts.service)
+    deps.provide(parts.registry)
+    deps.provide(parts.sources, as_=Sources)
+    deps.provide(parts.workspaces, as_=Workspaces)
+    return Slice(
+        "runs",
+        room="platform",
+        routers=[api.router(parts.service, parts.registry)],
+        permissions=PERMISSIONS,
+        migrations=Path(__file__).parent / "migrations",
+        collects={"flagstone_register_actions": parts.registry.add},
+        sealed=parts.registry.freeze,
+        start=parts.start,
+        stop=parts.stop,
+    )

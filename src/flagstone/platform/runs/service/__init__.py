@@ -1,0 +1,41 @@
+"""Use cases of runs, and the machinery that executes them."""
+
+from __future__ import annotations
+
+from flagstone.platform.runs.service.assembly import RunsAssembly, assemble
+from flagstone.platform.runs.service.calling import to_outputs
+from flagstone.platform.runs.service.contexts import Place, StepContext
+from flagstone.platform.runs.service.expressions import (
+    Scope,
+    condition_holds,
+    render_inputs,
+    render_output,
+    turns_of,
+)
+from flagstone.platform.runs.service.files import RootFiles
+from flagstone.platform.runs.service.registry import ActionRegistry
+from flagstone.platform.runs.service.runs import RunService
+from flagstone.platform.runs.service.sources import Reading, Sources
+from flagstone.platform.runs.service.steps import parse_inputs
+from flagstone.platform.runs.service.workspaces import Workspace, Workspaces
+
+__all__ = [
+    "ActionRegistry",
+    "Place",
+    "Reading",
+    "RootFiles",
+    "RunService",
+    "RunsAssembly",
+    "Scope",
+    "Sources",
+    "StepContext",
+    "Workspace",
+    "Workspaces",
+    "assemble",
+    "condition_holds",
+    "parse_inputs",
+    "render_inputs",
+    "render_output",
+    "to_outputs",
+    "turns_of",
+]

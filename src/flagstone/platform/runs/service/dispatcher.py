@@ -1,0 +1,127 @@
+"""Bringing runs to the engine: new ones at once, and whatever was left behind by a crash."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+
+from flagstone.kernel.clock import Now
+from flagstone.kernel.errors import FlagstoneError
+from flagstone.platform.runs.model import execution_id
+from flagstone.platform.runs.ports import Engine, Job
+from flagstone.platform.runs.service.secrets import RunSecrets
+from flagstone.platform.runs.service.workspaces import Workspaces
+from flagstone.platform.runs.settings import RunsSettings
+from flagstone.platform.runs.store import RunStore
+
+log = logging.getLogger("flagstone.runs")
+
+_TIDY_EVERY = 300.0
+
+
+class Dispatcher:
+    """One background thread. It launches the engine, so that the server is ready before the engine is."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        job: Job,
+        runs: RunStore,
+        *,
+        secrets: RunSecrets,
+        workspaces: Workspaces,
+        settings: RunsSettings,
+        now: Now,
+    ) -> None:
+        self._engine = engine
+        self._job = job
+        self._runs = runs
+        self._secrets = secrets
+        self._workspaces = workspaces
+        self._settings = settings
+        self._now = now
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._started: set[str] = set()
+        self._suspects: set[str] = set()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread = threading.Thread(target=self._run, name="run-dispatcher", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is a new run."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the thread; the engine is closed by the caller."""
+        self._stopped.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(30)
+
+    def _run(self) -> None:
+        pause = 1.0
+        while not self._stopped.is_set():
+            try:
+                self._engine.launch(self._job)
+                break
+            except Exception:
+                log.exception("the engine cannot be started; trying again in %g s", pause)
+                self._stopped.wait(pause)
+                pause = min(60.0, pause * 2)
+        self._workspaces.sweep()
+        tidy_in = 0.0
+        woken = True
+        while not self._stopped.is_set():
+            try:
+                self._start_queued()
+                if not woken:
+                    self._restart_lost()
+                    tidy_in -= self._settings.reconcile_seconds
+                    if tidy_in <= 0:
+                        self._tidy()
+                        tidy_in = _TIDY_EVERY
+            except Exception:
+                log.exception("runs could not be looked after; trying again")
+                self._stopped.wait(1)
+            woken = self._wake.wait(self._settings.reconcile_seconds)
+            self._wake.clear()
+
+    def _start_queued(self) -> None:
+        queued = [execution_id(*found) for found in self._runs.ids("queued")]
+        for execution in queued:
+            if execution not in self._started:
+                self._engine.start(execution)
+                self._started.add(execution)
+        self._started.intersection_update(queued)
+
+    def _restart_lost(self) -> None:
+        """Runs at work that the engine does not know of, in two looks one after the other, get a new execution."""
+        lost: set[str] = set()
+        for run_id, dispatch in self._runs.ids("running", "cancelling"):
+            execution = execution_id(run_id, dispatch)
+            if self._engine.alive(execution):
+                continue
+            lost.add(execution)
+            if execution in self._suspects:
+                log.warning("run %s was lost by the engine and is started again", run_id)
+                again = self._runs.reopen(run_id, ("running", "cancelling"), state=None)
+                if again is not None:
+                    self._engine.start(execution_id(run_id, again))
+        self._suspects = lost
+
+    def _tidy(self) -> None:
+        """Remove workspaces and secrets of runs that ended long ago."""
+        before = self._now() - timedelta(hours=self._settings.keep_workspaces)
+        for run in self._runs.untidied(before):
+            try:
+                self._workspaces.remove(run.id)
+                self._secrets.forget(run)
+            except FlagstoneError:
+                log.exception("run %s could not be tidied up", run.id)
+                continue
+            self._runs.change(run.id, {"tidied": 1})

@@ -1,0 +1,305 @@
+"""What the engine calls: take a run, do its steps in order, end it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from flagstone.contracts.runs import StepDefinition
+from flagstone.foundation.vault import Masker
+from flagstone.kernel.errors import FlagstoneError, Invalid
+from flagstone.platform.runs.model import RunRecord, StepRecord
+from flagstone.platform.runs.service.expressions import (
+    Scope,
+    condition_holds,
+    failed_before,
+    outputs_by_step,
+    render_output,
+    turns_of,
+    wanted_after_failure,
+)
+from flagstone.platform.runs.service.logs import LogBook, LogFlusher
+from flagstone.platform.runs.service.recording import ActiveRun, Interrupted, Recorder
+from flagstone.platform.runs.service.secrets import RunSecrets
+from flagstone.platform.runs.service.steps import StepRunner
+from flagstone.platform.runs.settings import RunsSettings
+
+log = logging.getLogger("flagstone.runs")
+
+
+class Executor:
+    """The ``Job`` of the engine. Everything it knows lies in the database: it may be killed at any instant."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        flusher: LogFlusher,
+        secrets: RunSecrets,
+        settings: RunsSettings,
+        between_steps: Callable[[], None],
+    ) -> None:
+        self._recorder = recorder
+        self._flusher = flusher
+        self._secrets = secrets
+        self._settings = settings
+        self._between_steps = between_steps
+        self._active: dict[str, ActiveRun] = {}
+        self._guard = threading.Lock()
+        self._stop_at: float | None = None
+        self.runner: StepRunner | None = None
+        """Set once by whoever builds the service: the runner asks back whether the server stops."""
+
+    def begin(self, execution: str) -> list[str]:
+        """See ``ports.Job``."""
+        run_id, _, dispatch = execution.rpartition(".")
+        recorder = self._recorder
+        before = recorder.runs.get(run_id)
+        if self._stop_at is not None or before is None:
+            return self._not_now(before)
+        with recorder.db.write():
+            record = recorder.runs.begin(run_id, int(dispatch), recorder.now())
+            if record is None:
+                return []
+            if before.state == "queued":
+                recorder.append(run_id, [recorder.run_event(record.state)], record.fence)
+                recorder.announce(record, record.state)
+        try:
+            active = self._take(execution, record)
+        except FlagstoneError as error:
+            self._cannot_begin(record, error)
+            return []
+        if before.state != "queued":
+            active.book.write("", "Going on after an interruption.", "warn")
+        return [step.id for step in record.workflow.steps]
+
+    @staticmethod
+    def _not_now(before: RunRecord | None) -> list[str]:
+        if before is None:
+            return []
+        raise Interrupted("the server stops")
+
+    def _cannot_begin(self, record: RunRecord, error: FlagstoneError) -> None:
+        """Its secrets cannot be had: without them nothing of it may be done."""
+        recorder = self._recorder
+        problem = error.as_dict()
+        with recorder.db.write():
+            values = {"state": "failed", "error": problem, "ended_at": recorder.now()}
+            recorder.runs.change(record.id, values, fence=record.fence)
+            recorder.append(record.id, [recorder.run_event("failed", error=problem)], record.fence)
+            recorder.announce(record, "failed")
+
+    def _take(self, execution: str, record: RunRecord) -> ActiveRun:
+        values = self._secrets.read(record)
+        masker = Masker(values.values())
+        recorder = self._recorder
+        book = LogBook(
+            record.id, record.fence, recorder.append, masker.mask, self._settings, recorder.now, self._flusher.wake
+        )
+        active = ActiveRun(record, book, masker, values)
+        if record.state == "cancelling":
+            active.stop.set()
+        with self._guard:
+            old = self._active.get(execution)
+            self._active[execution] = active
+        if old is not None:
+            self._flusher.remove(old.book)
+        self._flusher.add(book)
+        return active
+
+    def step(self, execution: str, step_id: str) -> None:
+        """See ``ports.Job``. Raises Interrupted when the server stops or another executor has the run."""
+        active = self._active[execution]
+        if self._stop_at is not None:
+            self._drop(execution)
+            raise Interrupted("the server stops")
+        workflow = active.record.workflow
+        index = next(number for number, step in enumerate(workflow.steps) if step.id == step_id)
+        try:
+            self._do(active, index, workflow.steps[index])
+        except Interrupted:
+            self._drop(execution)
+            raise
+        self._between_steps()
+
+    def _do(self, active: ActiveRun, index: int, definition: StepDefinition) -> None:
+        steps = self._recorder.steps.of(active.record.id)
+        if any(step.state == "unknown" for step in steps):
+            return
+        rows = [step for step in steps if step.index == index]
+        if definition.each is not None and len(rows) == 1 and rows[0].key is None and not rows[0].ended:
+            rows = self._expand(active, rows[0], definition, steps)
+        for row in rows:
+            if not row.ended:
+                self._one(active, row, definition)
+
+    def _expand(
+        self, active: ActiveRun, row: StepRecord, definition: StepDefinition, steps: tuple[StepRecord, ...]
+    ) -> list[StepRecord]:
+        """Put one row for each turn in the place of the step's own; none when it does not run at all."""
+        scope = self._scope(active, row, steps)
+        if active.stop.is_set() or (scope.failed and not wanted_after_failure(definition)):
+            return [row]
+        try:
+            turns = turns_of(definition, scope, self._settings.max_turns)
+        except FlagstoneError as error:
+            if not _holds(definition, scope):
+                self._end(active, row, "skipped", "its condition does not hold")
+                return []
+            self._fail(active, row, error)
+            return []
+        if not turns:
+            self._end(active, row, "skipped", "there is nothing to do it for")
+            return []
+        made = [
+            replace(row, id=f"{definition.id}[{key}]", turn=number, key=key, value=active.masked(value))
+            for number, (key, value) in enumerate(turns)
+        ]
+        events = [self._recorder.step_event(step, "pending", key=step.key) for step in made]
+        self._recorder.commit(active, events, lambda: self._recorder.steps.replace(active.record.id, row.index, made))
+        return made
+
+    def _one(self, active: ActiveRun, row: StepRecord, definition: StepDefinition) -> None:
+        run_id = active.record.id
+        if not active.stop.is_set() and self.asked_to_stop(run_id):
+            active.stop.set()
+        scope = self._scope(active, row, self._recorder.steps.of(run_id))
+        if active.stop.is_set():
+            self._end(active, row, "cancelled", "the run was cancelled")
+            return
+        if scope.failed and not wanted_after_failure(definition):
+            self._end(active, row, "skipped", "an earlier step failed")
+            return
+        try:
+            wanted = condition_holds(definition, scope)
+        except FlagstoneError as error:
+            self._fail(active, row, error)
+            return
+        if not wanted:
+            self._end(active, row, "skipped", "its condition does not hold")
+            return
+        if self.runner is None:
+            raise RuntimeError("the executor was used before it was put together")
+        self.runner.run(active, row, definition, scope)
+
+    def _scope(self, active: ActiveRun, row: StepRecord, steps: tuple[StepRecord, ...]) -> Scope:
+        record = active.record
+        return Scope(
+            parameters=record.inputs,
+            outputs=outputs_by_step(steps, record.workflow),
+            principal=record.principal,
+            task_id=record.id,
+            each={"key": row.key, "value": row.value} if row.key is not None else None,
+            secrets=active.secrets,
+            failed=failed_before(steps, row),
+        )
+
+    def _end(self, active: ActiveRun, row: StepRecord, state: str, why: str) -> None:
+        event = self._recorder.step_event(row, state, reason=why)
+        now = self._recorder.now()
+        active.book.write(row.id, f"{state.capitalize()}: {why}.", "info")
+        self._recorder.commit(
+            active, [event], lambda: self._recorder.steps.change(active.record.id, row.id, state=state, ended_at=now)
+        )
+
+    def _fail(self, active: ActiveRun, row: StepRecord, error: FlagstoneError) -> None:
+        problem = active.problem(error)
+        event = self._recorder.step_event(row, "failed", error=problem)
+        now = self._recorder.now()
+        active.book.write(row.id, str(error), "error")
+        self._recorder.commit(
+            active,
+            [event],
+            lambda: self._recorder.steps.change(
+                active.record.id, row.id, state="failed", error=problem, started_at=now, ended_at=now
+            ),
+        )
+
+    def finish(self, execution: str) -> None:
+        """See ``ports.Job``."""
+        active = self._active[execution]
+        recorder = self._recorder
+        steps = recorder.steps.of(active.record.id)
+        state, error = _outcome(steps)
+        output: dict[str, Any] = {}
+        if state == "succeeded":
+            output, error = self._output(active, steps)
+            state = "failed" if error else state
+        ended = None if state == "unknown" else recorder.now()
+        values = {"state": state, "error": error, "output": output, "ended_at": ended}
+        event = recorder.run_event(
+            state, **({"error": error} if error else {}), **({"output": output} if output else {})
+        )
+
+        def work() -> None:
+            recorder.runs.change(active.record.id, values, fence=active.record.fence)
+            recorder.announce(active.record, state)
+
+        try:
+            recorder.commit(active, [event], work)
+        finally:
+            self._drop(execution)
+        if state == "succeeded":
+            self._secrets.forget(active.record)
+
+    def _output(
+        self, active: ActiveRun, steps: tuple[StepRecord, ...]
+    ) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+        record = active.record
+        scope = Scope(record.inputs, outputs_by_step(steps, record.workflow), record.principal, record.id)
+        try:
+            return active.masked(render_output(record.workflow.output, scope)), None
+        except Invalid as error:
+            return {}, active.problem(error)
+
+    def _drop(self, execution: str) -> None:
+        with self._guard:
+            active = self._active.pop(execution, None)
+        if active is not None:
+            self._flusher.remove(active.book)
+
+    def asked_to_stop(self, run_id: str) -> bool:
+        """Whether the run was cancelled, perhaps by another process."""
+        record = self._recorder.runs.get(run_id)
+        return record is None or record.state in ("cancelling", "cancelled")
+
+    def cancel(self, run_id: str) -> None:
+        """Tell the step that is at work now."""
+        with self._guard:
+            found = [active for active in self._active.values() if active.record.id == run_id]
+        for active in found:
+            active.stop.set()
+            active.signal.set()
+
+    def stopping(self) -> float | None:
+        """Until when (monotonic time) steps may go on; None while the server does not stop."""
+        return self._stop_at
+
+    def stop(self, grace: float) -> None:
+        """No new steps; wait up to ``grace`` seconds for those at work."""
+        self._stop_at = time.monotonic() + grace
+        with self._guard:
+            found = list(self._active.values())
+        for active in found:
+            active.signal.set()
+        while self._active and time.monotonic() < self._stop_at + 1:
+            time.sleep(0.02)
+
+
+def _holds(definition: StepDefinition, scope: Scope) -> bool:
+    try:
+        return condition_holds(definition, scope)
+    except FlagstoneError:
+        return True
+
+
+def _outcome(steps: tuple[StepRecord, ...]) -> tuple[str, Mapping[str, Any] | None]:
+    """The state of a run from the states of its steps, and the first error."""
+    for state in ("unknown", "failed", "cancelled"):
+        found = [step for step in steps if step.state == state]
+        if found:
+            return state, found[0].error
+    return "succeeded", None

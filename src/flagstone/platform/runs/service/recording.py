@@ -1,0 +1,117 @@
+"""Writing what happens to runs: state, events, outbox and wake-up calls, in one transaction each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flagstone.foundation.events import PlatformEvents
+from flagstone.foundation.vault import Masker
+from flagstone.kernel.clock import Now
+from flagstone.kernel.errors import FlagstoneError
+from flagstone.platform.runs.model import RunRecord, StepRecord
+from flagstone.platform.runs.service.logs import LogBook
+from flagstone.platform.runs.store import EventStore, NewEvent, RunStore, StepStore
+from flagstone.toolkit.db import Database
+from flagstone.toolkit.signals import Signals
+
+
+class Interrupted(BaseException):
+    """The execution stops here and goes on elsewhere or later: the server stops, or another executor has the run.
+
+    Not an ``Exception``: neither an action nor the engine may take it for a failure of the run.
+    """
+
+
+@dataclass
+class ActiveRun:
+    """A run in the hands of this process."""
+
+    record: RunRecord
+    book: LogBook
+    masker: Masker
+    secrets: Mapping[str, str]
+    stop: threading.Event = field(default_factory=threading.Event)
+    """The run was asked to stop."""
+    signal: threading.Event = field(default_factory=threading.Event)
+    """Something changed for whoever waits: the action ended, a cancel, the server stops."""
+
+    def masked(self, value: Any) -> Any:
+        """A JSON value without secrets, in keys and texts at any depth."""
+        if isinstance(value, str):
+            return self.masker.mask(value).replace("\x00", "\ufffd")
+        if isinstance(value, Mapping):
+            return {self.masker.mask(str(key)): self.masked(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.masked(item) for item in value]
+        return value
+
+    def problem(self, error: FlagstoneError) -> dict[str, Any]:
+        """The wire form of an error, with the last lines of a log when it brings some."""
+        body = dict(error.as_dict())
+        last = getattr(error, "last_log", ())
+        if last:
+            body["last_log"] = list(last)
+        return dict(self.masked(body))
+
+
+class Recorder:
+    """The transactions of this slice."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        runs: RunStore,
+        steps: StepStore,
+        events: EventStore,
+        outbox: PlatformEvents,
+        signals: Signals,
+        now: Now,
+    ) -> None:
+        self.db = db
+        self.runs = runs
+        self.steps = steps
+        self.now = now
+        self._events = events
+        self._outbox = outbox
+        self._signals = signals
+
+    def append(self, run_id: str, new: Sequence[NewEvent], fence: int | None = None) -> None:
+        """Add events and wake followers after the commit. Raises Conflict for a stale fence."""
+        with self.db.write():
+            self._events.append(run_id, new, fence=fence)
+            self.db.after_commit(lambda: self._signals.notify(f"run:{run_id}"))
+
+    def commit(self, active: ActiveRun, new: Sequence[NewEvent], work: Callable[[], None]) -> None:
+        """The log so far, events and changes, together. Raises Interrupted when another executor has the run."""
+        try:
+            with active.book.draining() as lines, self.db.write():
+                self.append(active.record.id, [*lines, *new], active.record.fence)
+                work()
+        except FlagstoneError as error:
+            if error.code == "runs.fenced":
+                raise Interrupted(error.message) from error
+            raise
+
+    def step_event(self, step: StepRecord, state: str, **data: Any) -> NewEvent:
+        """A change of a step's state."""
+        about = {"name": step.name, "action": step.action, "index": step.index, **data}
+        return NewEvent(self.now(), "step", step=step.id, state=state, data=about)
+
+    def run_event(self, state: str, **data: Any) -> NewEvent:
+        """A change of a run's state."""
+        return NewEvent(self.now(), "run", state=state, data=data)
+
+    def announce(self, run: RunRecord, state: str) -> None:
+        """Tell the other room, in the current transaction."""
+        data = {"state": state, "title": run.title, "number": run.number, "template_ref": run.workflow.template_ref}
+        self._outbox.publish("run.changed", run.id, data, actor=run.principal.id)
+        self.db.after_commit(lambda: self._signals.notify("runs"))
+
+    def publish(self, run: RunRecord, emitted: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
+        """The events of a step's action, in the current transaction."""
+        for event_type, subject, data in emitted:
+            self._outbox.publish(event_type, subject, {**data, "run": run.id}, actor=run.principal.id)

@@ -1,0 +1,272 @@
+"""Starting, seeing, cancelling and retrying runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+from flagstone.contracts.gateway import RunQuery
+from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView, StepDefinition
+from flagstone.foundation.access import AccessService
+from flagstone.foundation.audit import AuditLog
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import Conflict, Invalid, NotFound
+from flagstone.kernel.ids import new_id
+from flagstone.kernel.paging import Page
+from flagstone.platform.runs.model import RETRYABLE, SETTLED, RunRecord, StepRecord, canonical, digest
+from flagstone.platform.runs.permissions import CANCEL, READ, RETRY, START
+from flagstone.platform.runs.service.dispatcher import Dispatcher
+from flagstone.platform.runs.service.executor import Executor
+from flagstone.platform.runs.service.recording import Recorder
+from flagstone.platform.runs.service.retrying import plan_retry
+from flagstone.platform.runs.service.secrets import RunSecrets
+from flagstone.platform.runs.settings import RunsSettings
+from flagstone.platform.runs.store import EventStore
+from flagstone.toolkit.signals import Signals
+
+_LOOK_AGAIN = 1.0
+"""Seconds between looks of a follower: another process may write without waking this one."""
+_PAGE = 1000
+
+
+class RunService:
+    """Every method with an ``actor`` decides for it."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        events: EventStore,
+        executor: Executor,
+        dispatcher: Dispatcher,
+        secrets: RunSecrets,
+        *,
+        access: AccessService,
+        audit: AuditLog,
+        signals: Signals,
+        settings: RunsSettings,
+    ) -> None:
+        self._recorder = recorder
+        self._runs = recorder.runs
+        self._events = events
+        self._executor = executor
+        self._dispatcher = dispatcher
+        self._secrets = secrets
+        self._access = access
+        self._audit = audit
+        self._signals = signals
+        self._settings = settings
+
+    def start(self, request: RunRequest, actor: Principal) -> RunView:
+        """Store a run and have it executed. The request must have been validated (see ``workflows``).
+
+        The same idempotency key of the same actor gives the run it gave before. Raises Denied; Conflict when the key
+        was used for something else; Invalid when the request is too large.
+        """
+        self._access.check(actor, START, owner=request.owner)
+        asked = digest(request.model_dump(mode="json", exclude={"idempotency_key", "plan_digest", "secrets"}))
+        known = self._known(request, actor, asked)
+        if known is not None:
+            return known
+        self._check_size(request)
+        run_id = new_id()
+        names = self._secrets.store(run_id, request.secrets, actor)
+        try:
+            stored = self._insert(run_id, request, actor, names, asked)
+        except BaseException:
+            self._secrets.discard(run_id, names)
+            raise
+        if stored is None:
+            self._secrets.discard(run_id, names)
+            again = self._known(request, actor, asked)
+            if again is None:
+                raise Conflict(
+                    "runs.key_in_use", "The idempotency key is being used at this moment.", hint="Try again."
+                )
+            return again
+        return self._view(stored)
+
+    def _known(self, request: RunRequest, actor: Principal, asked: str) -> RunView | None:
+        if not request.idempotency_key:
+            return None
+        found = self._runs.by_key(actor.id, request.idempotency_key)
+        if found is None:
+            return None
+        record, before = found
+        if before != asked:
+            raise Conflict(
+                "runs.key_reused",
+                f"The idempotency key {request.idempotency_key!r} was used for another run, number {record.number}.",
+                hint="Use a new key for a new run.",
+            )
+        return self._view(record)
+
+    def _check_size(self, request: RunRequest) -> None:
+        size = len(canonical(request.model_dump(mode="json", exclude={"secrets"})).encode("utf-8", "replace"))
+        if size > self._settings.max_request_bytes:
+            raise Invalid(
+                "runs.request_too_large",
+                f"The workflow and its inputs have {size:,} bytes.",
+                hint=f"At most {self._settings.max_request_bytes:,} are taken (setting runs.max_request_bytes).",
+            )
+
+    def _insert(
+        self, run_id: str, request: RunRequest, actor: Principal, names: tuple[str, ...], asked: str
+    ) -> RunRecord | None:
+        recorder = self._recorder
+        record = RunRecord(
+            id=run_id,
+            number=0,
+            title=request.workflow.title,
+            workflow=request.workflow,
+            inputs=request.inputs,
+            secrets=names,
+            state="queued",
+            principal=actor,
+            owner=request.owner,
+            error=None,
+            output={},
+            steps_total=0,
+            steps_done=0,
+            dispatch=1,
+            fence=0,
+            last_seq=0,
+            created_at=recorder.now(),
+            started_at=None,
+            ended_at=None,
+            subjects=tuple(ref.lower() for ref in request.subjects),
+        )
+        with recorder.db.write():
+            stored = self._runs.insert(record, idempotency_key=request.idempotency_key or None, request_digest=asked)
+            if stored is None:
+                return None
+            recorder.steps.add(run_id, [_new_step(index, step) for index, step in enumerate(request.workflow.steps)])
+            recorder.append(run_id, [recorder.run_event("queued")])
+            detail = {"number": stored.number, "title": stored.title, "template": request.workflow.template_ref}
+            self._audit.record(actor, START, f"run:{run_id}", detail=detail)
+            recorder.announce(stored, "queued")
+            recorder.db.after_commit(self._dispatcher.wake)
+        return self._runs.get(run_id)
+
+    def get(self, ref: str, actor: Principal) -> RunView:
+        """A run by id or number. Raises NotFound."""
+        return self._view(self._readable(ref, actor))
+
+    def list_runs(self, query: RunQuery, actor: Principal) -> Page[RunSummary]:
+        """A page of runs, newest first."""
+        self._access.check(actor, READ)
+        page = self._runs.page(query)
+        return Page(tuple(record.summary() for record in page.items), page.next_cursor)
+
+    def counts(self, actor: Principal) -> dict[str, int]:
+        """How many runs there are in each state."""
+        self._access.check(actor, READ)
+        return self._runs.counts()
+
+    def events(self, ref: str, actor: Principal, *, after: int = 0, limit: int = _PAGE) -> list[RunEvent]:
+        """Events and log lines after a sequence number, oldest first. Raises NotFound."""
+        record = self._readable(ref, actor)
+        return self._events.read(record.id, after=after, limit=max(1, min(limit, 5 * _PAGE)))
+
+    async def follow(self, ref: str, actor: Principal, *, after: int = 0) -> AsyncIterator[RunEvent]:
+        """The same, live, until the run has ended. Reads are short and indexed, so they run inline."""
+        record = self._readable(ref, actor)
+        while True:
+            found = self._events.read(record.id, after=after, limit=_PAGE)
+            for event in found:
+                after = event.seq
+                yield event
+            if found:
+                continue
+            now = self._runs.get(record.id)
+            if now is None or (now.state in SETTLED and now.last_seq <= after):
+                return
+            if now.last_seq <= after:
+                await self._signals.wait_async(f"run:{record.id}", _LOOK_AGAIN)
+
+    def log_lines(self, ref: str, actor: Principal) -> Iterator[str]:
+        """The whole log as text, a line at a time, with the step in front."""
+        record = self._readable(ref, actor)
+        after = 0
+        while found := self._events.read(record.id, after=after, limit=_PAGE):
+            for event in found:
+                after = event.seq
+                text = event.text if event.type == "log" else f"[{event.type} {event.state}]"
+                yield f"{event.at.isoformat(timespec='milliseconds')} {event.step or '-'}: {text}\n"
+
+    def cancel(self, ref: str, actor: Principal) -> RunView:
+        """Ask a run to stop. One that has ended stays as it is; asking twice is harmless. Raises Denied, NotFound."""
+        record = self._readable(ref, actor)
+        self._check_own(record, actor, CANCEL)
+        recorder = self._recorder
+        with recorder.db.write():
+            state = self._cancelled_state(record)
+            if state is not None:
+                recorder.append(record.id, [recorder.run_event(state, by=actor.name)])
+                self._audit.record(actor, CANCEL, f"run:{record.id}", detail={"number": record.number})
+                recorder.announce(record, state)
+        self._executor.cancel(record.id)
+        return self.get(record.id, actor)
+
+    def _cancelled_state(self, record: RunRecord) -> str | None:
+        """Change the state; None when there is nothing to change."""
+        now = self._recorder.now()
+        ended = {"state": "cancelled", "ended_at": now}
+        if self._runs.change(record.id, ended, states=("queued", "unknown")):
+            for step in self._recorder.steps.of(record.id):
+                if not step.ended:
+                    self._recorder.steps.change(record.id, step.id, state="cancelled", ended_at=now)
+            return "cancelled"
+        if self._runs.change(record.id, {"state": "cancelling"}, states=("running", "waiting")):
+            return "cancelling"
+        return None
+
+    def retry(self, ref: str, actor: Principal, *, from_step: str | None = None) -> RunView:
+        """Go on from the first step that did not succeed, or from ``from_step``; finished steps before it are kept.
+
+        Raises Conflict when the run has not ended or has succeeded, Invalid for a bad ``from_step``, Denied, NotFound.
+        """
+        record = self._readable(ref, actor)
+        self._check_own(record, actor, RETRY)
+        recorder = self._recorder
+        with recorder.db.write():
+            if self._runs.reopen(record.id, tuple(RETRYABLE), state="queued") is None:
+                now = self._runs.get(record.id) or record
+                raise Conflict(
+                    "runs.not_retryable",
+                    f"Run {record.number} is {now.state}.",
+                    hint="Only a run that failed, was cancelled or has an unknown outcome can be retried.",
+                )
+            plan = plan_retry(record, recorder.steps.of(record.id), from_step)
+            for step_id in plan.released:
+                recorder.steps.release_intents(record.id, step_id)
+            for index, rows in plan.rows.items():
+                recorder.steps.replace(record.id, index, rows)
+            first = next(iter(plan.rows.values()))[0].id if plan.rows else ""
+            recorder.append(record.id, [recorder.run_event("queued", by=actor.name, retry_from=first)])
+            self._audit.record(
+                actor, RETRY, f"run:{record.id}", detail={"number": record.number, "from_step": from_step}
+            )
+            recorder.announce(record, "queued")
+            recorder.db.after_commit(self._dispatcher.wake)
+        return self.get(record.id, actor)
+
+    def _readable(self, ref: str, actor: Principal) -> RunRecord:
+        self._access.check(actor, READ)
+        record = self._runs.get(ref)
+        if record is None:
+            raise NotFound("runs.not_found", f"There is no run {ref!r}.", hint="`flagstone runs` lists all runs.")
+        return record
+
+    def _check_own(self, record: RunRecord, actor: Principal, permission: str) -> None:
+        """Who started a run may act on it while the role still allows to start runs; others need the permission."""
+        mine = record.principal
+        same = actor.id == mine.id or (actor.entity_ref is not None and actor.entity_ref == mine.entity_ref)
+        if same and self._access.decide(actor, START).allowed:
+            return
+        self._access.check(actor, permission, owner=record.owner, resource=f"run:{record.id}")
+
+    def _view(self, record: RunRecord) -> RunView:
+        return record.view(self._recorder.steps.of(record.id))
+
+
+def _new_step(index: int, definition: StepDefinition) -> StepRecord:
+    return StepRecord(definition.id, index, definition.name or definition.action, definition.action)
