@@ -51,7 +51,9 @@ class EntityPicker extends HTMLElement {
     this.request?.abort();
     this.request = new AbortController();
     const form = new FormData();
-    form.set("q", this.input.value.trim());
+    // A field that shows its choice offers everything; a word that was typed narrows it.
+    const typed = this.input.value.trim();
+    form.set("q", typed === (this.chosenLabel ?? this.input.defaultValue) ? "" : typed);
     for (const [key, value] of Object.entries(this.dataset)) form.append(key, value);
     const headers = { "HX-Request": "true", "X-CSRF-Token": this.csrf() };
     try {

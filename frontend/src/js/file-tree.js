@@ -5,7 +5,6 @@ class FileTree extends HTMLElement {
   connectedCallback() {
     if (this.ready) return;
     this.ready = true;
-    this.classList.add("p-scripted");
     this.addEventListener("click", (event) => {
       const link = event.target.closest("a[data-file]");
       if (!link) return;

@@ -1,4 +1,5 @@
 // The command palette: a combobox over links that the server renders. Focus stays in the input.
+/* global htmx */
 import { all, on, one } from "./dom.js";
 
 let current = 0;
@@ -31,7 +32,8 @@ export function togglePalette() {
   palette.showModal();
   input().value = "";
   input().focus();
-  input().dispatchEvent(new Event("palette-open"));
+  // Not by an event on the input: the keys may come before htmx has looked at the page.
+  htmx.ajax("GET", input().getAttribute("hx-get"), { target: "#palette-list", swap: "innerHTML" });
 }
 
 on("click", "[data-palette-open]", togglePalette);

@@ -10,6 +10,8 @@ import { LogView } from "./log-view.js";
 import { toast } from "./toast.js";
 
 const STALLED_MS = 120_000;
+const HIDDEN_MS = 60_000;
+const TONES = { healthy: "ok", degraded: "warn", down: "bad" };
 const WORDS = {
   waiting: "waiting",
   running: "running",
@@ -21,35 +23,72 @@ const WORDS = {
 
 class RunLog extends HTMLElement {
   connectedCallback() {
-    if (this.stream) return;
+    if (this.view) {
+      // moved within the page: what is shown stays, the stream goes on
+      document.addEventListener("visibilitychange", this.visibility);
+      if (this.hasAttribute("src") && !this.stream && !this.ended) this.connect();
+      return;
+    }
     this.view = new LogView(one(".p-log", this));
     // Lines that the page brought along are not drawn again when the stream repeats them.
     this.seen = new Set(all(".p-line[id]", this).map((line) => Number(line.id.slice(1))));
     this.headed = new Set(all(".p-line-head", this).map((line) => line.dataset.step));
     this.controls();
     this.view.selectFromAddress();
+    this.visibility = () => this.onVisibility();
+    document.addEventListener("visibilitychange", this.visibility);
     if (this.hasAttribute("src")) this.connect();
   }
 
   disconnectedCallback() {
+    document.removeEventListener("visibilitychange", this.visibility);
+    clearTimeout(this.rest);
     this.finish();
   }
 
   connect() {
-    this.stream = new EventSource(this.getAttribute("src"));
+    this.stream = new EventSource(this.address());
     this.stream.addEventListener("open", () => this.bar(""));
     this.stream.addEventListener("error", () => this.onError());
     this.listen("step", (data) => this.onStep(data));
     this.listen("log", (data) => this.onLog(data));
     this.listen("state", (data) => this.onState(data));
-    this.stream.addEventListener("end", () => this.finish());
+    this.stream.addEventListener("end", () => {
+      this.ended = true;
+      this.finish();
+    });
     this.clock = setInterval(() => this.tick(), 1000);
     this.lastOutput = Date.now();
+  }
+
+  /** The browser resumes a broken stream by itself; a stream that we open anew tells the last id in the address. */
+  address() {
+    const address = new URL(this.getAttribute("src"), location.href);
+    if (this.lastId) address.searchParams.set("last_event_id", this.lastId);
+    return address;
+  }
+
+  /** A hidden tab gives its connection back: a browser has only six per host without HTTP/2. */
+  onVisibility() {
+    clearTimeout(this.rest);
+    if (document.hidden) {
+      this.rest = setTimeout(() => this.pause(), HIDDEN_MS);
+    } else if (this.paused) {
+      this.paused = false;
+      this.connect();
+    }
+  }
+
+  pause() {
+    if (!this.stream) return;
+    this.finish();
+    this.paused = true;
   }
 
   listen(type, handler) {
     this.stream.addEventListener(type, (event) => {
       this.lastOutput = Date.now();
+      this.lastId = event.lastEventId || this.lastId;
       handler(JSON.parse(event.data));
     });
   }
@@ -114,9 +153,9 @@ class RunLog extends HTMLElement {
     }
     const progress = one("[data-run-progress]");
     if (progress && data.progress !== undefined) progress.value = data.progress;
+    if (progress && data.state) progress.dataset.tone = TONES[data.state] ?? "info";
     if (data.elapsed !== undefined) this.started = Date.now() - data.elapsed * 1000;
     if (!data.done) return;
-    this.running = false;
     this.started = undefined;
     // Links, outputs and buttons of a finished run are the server's to draw.
     this.dispatchEvent(new CustomEvent("run-finished", { bubbles: true, detail: data }));
