@@ -9,6 +9,7 @@
 What somebody may do belongs to ``access``. Single sign-on will be a module beside the passwords here.
 """
 
+from flagstone.contracts.claims import sign_actor, verify_actor
 from flagstone.foundation.identity.middleware import COOKIE, IdentityMiddleware
 from flagstone.foundation.identity.model import (
     Account,
@@ -17,8 +18,6 @@ from flagstone.foundation.identity.model import (
     SessionInfo,
     TokenInfo,
     make_token,
-    sign_actor,
-    verify_actor,
     well_formed,
 )
 from flagstone.foundation.identity.permissions import PERMISSIONS

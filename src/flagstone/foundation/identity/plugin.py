@@ -8,6 +8,7 @@ from pathlib import Path
 from flagstone.contracts.settings import GatewaySettings
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import HomeAudit
+from flagstone.foundation.identity import api, web
 from flagstone.foundation.identity.middleware import IdentityMiddleware
 from flagstone.foundation.identity.permissions import PERMISSIONS
 from flagstone.foundation.identity.service import IdentityService
@@ -15,6 +16,7 @@ from flagstone.foundation.identity.settings import IdentitySettings
 from flagstone.sdk import Deps, Slice, hookimpl
 from flagstone.toolkit.db import HomeDatabase
 from flagstone.toolkit.settings.server import ServerSettings
+from flagstone.toolkit.web.pages import Pages
 
 
 @hookimpl
@@ -29,6 +31,10 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     return Slice(
         "identity",
         room="foundation",
+        routers=[
+            api.router(service, public_url),
+            web.router(service, deps.get(AccessService), deps.get(Pages), public_url),
+        ],
         permissions=PERMISSIONS,
         templates=here / "templates",
         migrations=here / "migrations",

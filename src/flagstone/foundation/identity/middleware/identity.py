@@ -14,10 +14,11 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from flagstone.contracts.claims import HEADER as CLAIM_HEADER
+from flagstone.contracts.claims import verify_actor
 from flagstone.foundation.identity.middleware.cookies import COOKIE
 from flagstone.foundation.identity.middleware.origin import SAFE, check_origin, check_token
-from flagstone.foundation.identity.model import RateLimited, verify_actor
-from flagstone.foundation.identity.model.claims import HEADER as CLAIM_HEADER
+from flagstone.foundation.identity.model import RateLimited
 from flagstone.foundation.identity.service import IdentityService
 from flagstone.foundation.identity.service.sessions import csrf_token
 from flagstone.kernel.actor import ANONYMOUS, Principal

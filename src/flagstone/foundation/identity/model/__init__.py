@@ -1,4 +1,4 @@
-"""Accounts, sessions, tokens, claims and the rules for passwords. Pure."""
+"""Accounts, sessions, tokens and the rules for passwords. Pure."""
 
 from flagstone.foundation.identity.model.accounts import (
     USERNAME,
@@ -9,7 +9,6 @@ from flagstone.foundation.identity.model.accounts import (
     SessionInfo,
     TokenInfo,
 )
-from flagstone.foundation.identity.model.claims import sign_actor, verify_actor
 from flagstone.foundation.identity.model.passwords import MIN_LENGTH, password_problem
 from flagstone.foundation.identity.model.tokens import hash_secret, make_token, new_secret, token_id, well_formed
 
@@ -26,8 +25,6 @@ __all__ = [
     "make_token",
     "new_secret",
     "password_problem",
-    "sign_actor",
     "token_id",
-    "verify_actor",
     "well_formed",
 ]
