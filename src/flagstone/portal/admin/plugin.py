@@ -8,9 +8,9 @@ from flagstone.contracts.gateway import RunGateway
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PortalAudit
 from flagstone.foundation.identity import IdentityService
-from flagstone.portal.admin import people, web
 from flagstone.portal.admin.permissions import PERMISSIONS
 from flagstone.portal.admin.service import AdminService
+from flagstone.portal.admin.web import installation, people
 from flagstone.sdk import Deps, NavItem, Slice, hookimpl
 from flagstone.toolkit.db import Database, PlatformDatabase, PortalDatabase
 from flagstone.toolkit.plugins import PluginHost
@@ -40,8 +40,8 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         "admin",
         room="portal",
         routers=[
-            web.router(service, deps.get(PortalAudit), pages),
-            people.router(deps.get(IdentityService), pages),
+            installation.router(service, deps.get(PortalAudit), pages),
+            people.router(deps.get(IdentityService), pages, installation.TABS, deps.get(ServerSettings).public_url),
         ],
         permissions=PERMISSIONS,
         nav=[

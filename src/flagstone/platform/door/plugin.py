@@ -1,0 +1,37 @@
+"""Registers the slice, and offers the gateway ``local``."""
+
+from __future__ import annotations
+
+from flagstone.contracts.gateway import RunGateway
+from flagstone.foundation.events import PlatformEvents
+from flagstone.platform.deployments import DeploymentService
+from flagstone.platform.door import api
+from flagstone.platform.door.permissions import PERMISSIONS
+from flagstone.platform.door.service import LocalGateway
+from flagstone.platform.environments import EnvironmentService
+from flagstone.platform.repositories import RepositoryService
+from flagstone.platform.runs import ActionRegistry, RunService
+from flagstone.platform.workflows import WorkflowService
+from flagstone.sdk import Deps, Slice, hookimpl
+
+
+@hookimpl
+def flagstone_register_slice(deps: Deps) -> Slice:
+    """Build the slice."""
+    gateway = LocalGateway(
+        runs=deps.get(RunService),
+        actions=deps.get(ActionRegistry),
+        workflows=deps.get(WorkflowService),
+        environments=deps.get(EnvironmentService),
+        deployments=deps.get(DeploymentService),
+        repositories=deps.get(RepositoryService),
+        events=deps.get(PlatformEvents),
+    )
+    deps.provide(gateway)
+    return Slice("door", room="platform", routers=[api.router(gateway)], permissions=PERMISSIONS)
+
+
+@hookimpl
+def flagstone_register_run_gateways(deps: Deps) -> dict[str, RunGateway]:
+    """The door in process."""
+    return {"local": deps.get(LocalGateway)}

@@ -1,0 +1,5 @@
+"""The pages: about the installation, and about people."""
+
+from flagstone.portal.admin.web import installation, people
+
+__all__ = ["installation", "people"]
