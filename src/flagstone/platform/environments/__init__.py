@@ -3,7 +3,7 @@
 Vocabulary: an *environment type* is a class of rules with a place in the order of promotion; an *environment* is
 one place of that type; a *runtime* is what executes workloads; :class:`RuntimeRegistry` knows runtimes by name.
 
-What runs in an environment belongs to ``deployments``; how a runtime does its work belongs to the plugin that brings it.
+What runs in an environment belongs to ``deployments``; how a runtime works belongs to the plugin that brings it.
 """
 
 from flagstone.platform.environments.model import Environment, EnvironmentType

@@ -35,5 +35,6 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         routers=[api.router(service)],
         permissions=PERMISSIONS,
         migrations=Path(__file__).parent / "migrations",
+        collects={"flagstone_register_runtimes": registry.add},
         start=service.sync,
     )

@@ -56,19 +56,33 @@ class DeploymentStore:
         with self.db.read() as conn:
             return tuple(_deployment(row) for row in conn.execute(statement.order_by(deployments.c.id)).mappings())
 
+    def abandoned(self) -> tuple[Deployment, ...]:
+        """Deployments whose lock is held by somebody who has shown no sign of life for longer than the lease."""
+        statement = select(*_COLUMNS).where(
+            deployments.c.holder.is_not(None), deployments.c.holder_until < self._epoch()
+        )
+        with self.db.read() as conn:
+            return tuple(_deployment(row) for row in conn.execute(statement).mappings())
+
     def counts(self) -> dict[str, int]:
         """How many deployments each environment has."""
         statement = select(deployments.c.environment, func.count()).group_by(deployments.c.environment)
         with self.db.read() as conn:
             return {row[0]: int(row[1]) for row in conn.execute(statement)}
 
-    def releases_in_use(self, repository: str, workload: str) -> frozenset[str]:
-        """Ids of the releases that some deployment of a workload runs or may go back to."""
+    def releases_in_use(self, repository: str, workload: str, *, without: str = "") -> frozenset[str]:
+        """Ids of the releases that some deployment of a workload (but ``without``) runs or may go back to."""
         statement = select(deployments.c.current_release_id, deployments.c.previous_release_id).where(
-            deployments.c.repository == repository, deployments.c.workload == workload
+            deployments.c.repository == repository, deployments.c.workload == workload, deployments.c.id != without
         )
         with self.db.read() as conn:
             return frozenset(value for row in conn.execute(statement) for value in row if value)
+
+    def is_used(self, url: str, *, without: str) -> bool:
+        """Whether a deployment other than ``without`` has this address."""
+        statement = select(func.count()).where(deployments.c.url == url, deployments.c.id != without)
+        with self.db.read() as conn:
+            return bool(conn.execute(statement).scalar())
 
     def create(self, deployment: Deployment) -> None:
         """Insert a deployment unless it is there already."""

@@ -40,6 +40,17 @@ class ReleaseStore:
             row = conn.execute(query).mappings().first()
         return _release(row) if row else None
 
+    def by_number(self, repository: str, workload_name: str, number: int) -> Release | None:
+        """The release ``r<number>`` of a workload."""
+        query = select(releases).where(
+            releases.c.repository == repository,
+            releases.c.workload_name == workload_name,
+            releases.c.number == number,
+        )
+        with self.db.read() as conn:
+            row = conn.execute(query).mappings().first()
+        return _release(row) if row else None
+
     def get_many(self, release_ids: Sequence[str]) -> dict[str, Release]:
         """Releases by id; unknown ids are left out."""
         if not release_ids:
