@@ -187,7 +187,9 @@ def _error(content: bytes, status: int) -> Exception:
     try:
         body = json.loads(content)
     except ValueError:
-        return Permanent("gateway.not_flagstone", f"What platform.url names answered {status}, and not as Flagstone does.")
+        return Permanent(
+            "gateway.not_flagstone", f"What platform.url names answered {status}, and not as Flagstone does."
+        )
     return from_dict(body if isinstance(body, dict) else {})
 
 

@@ -1,7 +1,7 @@
 """Files, folders and globs on this machine, below the allowed folders only.
 
-A folder stands for its own ``catalog-info.yaml``, else for every one below it. Links are followed only while they stay below
-the same allowed folder, and never while walking.
+A folder stands for its own ``catalog-info.yaml``, else for every one below it. Links are followed only while they stay
+below the same allowed folder, and never while walking.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 from flagstone.builtin.sources.patterns import MAX_FILES, SKIPPED_FOLDERS, catalog_files, is_glob, matches, split_glob
 from flagstone.kernel.errors import Denied, Invalid, NotFound, Problem, Unavailable
@@ -31,16 +32,15 @@ class FileSource:
     def read(self, target: str, ctx: SourceContext, *, version: str | None = None) -> SourceSnapshot:
         """Read a target. Raises Invalid, NotFound, Denied or Unavailable."""
         if not target.startswith("/"):
-            raise Invalid(
-                "source.relative_path", f"The file location {target!r} is not an absolute path.", hint="Start it with /."
-            )
+            message = f"The file location {target!r} is not an absolute path."
+            raise Invalid("source.relative_path", message, hint="Start it with /.")
         found = sorted(self._find(target, ctx))
         now = _version(found)
         if version is not None and version == now:
             return SourceSnapshot(now, unchanged=True)
         files: list[SourceFile] = []
         problems: list[Problem] = []
-        base = os.path.commonpath([os.path.dirname(path) for path in found]) if found else ""
+        base = os.path.commonpath([posixpath.dirname(path) for path in found]) if found else ""
         for path in found:
             shown = os.path.relpath(path, base)
             try:
@@ -65,12 +65,12 @@ class FileSource:
         if is_glob(target):
             base, pattern = split_glob(target)
             base = base or "/"
-            if not os.path.isdir(_allowed(base, ctx)):
+            if not Path(_allowed(base, ctx)).is_dir():
                 raise NotFound("source.missing", f"There is no folder {base}, which {target} starts from.")
             yield from (f"{base.rstrip('/')}/{path}" for path in _walk(base, ctx) if matches(pattern, path))
             return
         real = _allowed(target, ctx)
-        if os.path.isdir(real):
+        if Path(real).is_dir():
             files = catalog_files(_walk(target, ctx, skipped=SKIPPED_FOLDERS))
             if not files:
                 raise NotFound(
@@ -80,7 +80,7 @@ class FileSource:
                 )
             yield from (f"{target.rstrip('/')}/{path}" for path in files)
             return
-        if not os.path.exists(real):
+        if not Path(real).exists():
             raise NotFound("source.missing", f"There is no file {target}.", hint="Check the path, or unregister it.")
         yield target
 
@@ -107,7 +107,7 @@ def _version(paths: list[str]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         try:
-            status = os.stat(path)
+            status = Path(path).stat()
         except OSError:
             digest.update(f"{path}\0-\0".encode("utf-8", "surrogateescape"))
             continue

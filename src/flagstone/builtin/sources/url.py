@@ -42,7 +42,7 @@ class UrlSource:
         target = self.resolve(base, path)
         _check(target)
         if urlsplit(target)[:2] != urlsplit(base)[:2]:
-            raise Denied("source.other_host", f"{target} is not on the host of {base}.", hint="Keep the files together.")
+            raise Denied("source.other_host", f"{target} is not on the host of {base}.")
         return _fetch(target, ctx, None).content
 
 

@@ -1,9 +1,9 @@
 """The catalog: what exists, who owns it, how it hangs together, and where each fact comes from.
 
-Vocabulary: an *entity* is one thing (``kind:namespace/name``) described by a document in a file; a *location* is somewhere such
-files are read from; a *relation* is directed and always has its opposite; a *problem* is something wrong in a file, kept
-until the file is mended. Does not belong here: anything that changes the world outside, and what is specific to one
-integration (that is a plugin: a kind, a source or a card).
+Vocabulary: an *entity* is one thing (``kind:namespace/name``) described by a document in a file; a *location* is somewhere
+such files are read from; a *relation* is directed and always has its opposite; a *problem* is something wrong in a file,
+kept until the file is mended. Does not belong here: anything that changes the world outside, and what is specific to
+one integration (that is a plugin: a kind, a source or a card).
 """
 
 from flagstone.portal.catalog.model import (

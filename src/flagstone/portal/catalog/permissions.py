@@ -10,5 +10,5 @@ PERMISSIONS = [
     Permission("catalog.entity.star", "Star entities for oneself.", "viewer"),
     Permission("catalog.location.read", "See which locations entities are read from, and their problems.", "viewer"),
     Permission("catalog.location.create", "Register locations.", "developer"),
-    Permission("catalog.location.delete", "Unregister locations and agree to held deletions.", "maintainer", owner=True),
+    Permission("catalog.location.delete", "Unregister locations, agree to deletions.", "maintainer", owner=True),
 ]

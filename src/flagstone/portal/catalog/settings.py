@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flagstone.toolkit.settings import SettingsModel
 from pydantic import Field
+
+from flagstone.toolkit.settings import SettingsModel
 
 
 class LocationSetting(SettingsModel):

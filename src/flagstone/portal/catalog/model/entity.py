@@ -1,4 +1,4 @@
-"""What the catalog holds, as values: entities, rows of lists, queries, facets, relations, locations, problems, history."""
+"""What the catalog holds, as values: entities, rows of lists, queries, relations, locations, problems, history."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class CatalogQuery:
     """Filters, order and page of a list. Within a field any value may match; all fields must match.
 
     ``owners`` and ``refs``: None means no filter, an empty tuple matches nothing. ``text`` looks for every word in name,
-    title, description, tags, owner and type. ``filters``: any of the terms lists, by the catalog API's filter grammar.
+    title, description, tags, owner and type. ``filters``: any of the terms lists, by the API's filter grammar.
     """
 
     kinds: tuple[str, ...] = ()

@@ -102,7 +102,9 @@ def parse_location_ref(text: str) -> tuple[str, str]:
             "catalog.bad_location", f"{text!r} names no type of location.", hint=f"Write url:{text.strip()} instead."
         )
     if not type_ or not target:
-        raise Invalid("catalog.bad_location", f"{text!r} is not a location.", hint="Write type:target, as in url:https://…")
+        raise Invalid(
+            "catalog.bad_location", f"{text!r} is not a location.", hint="Write type:target, as in url:https://…"
+        )
     if target.lower().startswith("javascript:"):
         raise Invalid("catalog.bad_location", f"{text!r} is not a location that can be read.")
     return type_, target

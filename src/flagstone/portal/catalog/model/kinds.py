@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flagstone.sdk import EntityKind, RelationField
 from jsonschema import Draft7Validator
+
+from flagstone.sdk import EntityKind, RelationField
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""When an entity document is valid: the envelope, then the schema of its kind, then its references. All faults at once."""
+"""When an entity document is valid: the envelope, the schema of its kind, its references. All faults at once."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jsonschema import ValidationError
+
 from flagstone.kernel.errors import Invalid
 from flagstone.kernel.refs import parse_ref
 from flagstone.portal.catalog.model import formats
 from flagstone.portal.catalog.model.kinds import KindRegistry, Known, value_at
-from jsonschema import ValidationError
 
 Path = tuple[str | int, ...]
 
 _ROOT_FIELDS = ("apiVersion", "kind", "metadata", "spec")
 _OUTPUT_FIELDS = ("relations", "status")
 _NAME_HINT = "Use letters, digits, - _ and . with a letter or digit at both ends, 63 at most."
+_QUOTE = "Put it in quotes."
 _KEY_HINT = "Use a name as in language, or example.com/language."
 
 
@@ -40,9 +42,8 @@ class Fault:
 def validate(entity: Any, kinds: KindRegistry) -> list[Fault]:
     """Every fault of a document; an empty list means that it is valid."""
     if not isinstance(entity, dict):
-        return [
-            Fault("catalog.schema", f"The document is {_what(entity)}, not an object.", (), "Start with apiVersion and kind.")
-        ]
+        message = f"The document is {_what(entity)}, not an object."
+        return [Fault("catalog.schema", message, (), "Start with apiVersion and kind.")]
     found = [*_head(entity), *_root_fields(entity), *_metadata(entity), *_text_that_cannot_be_kept(entity)]
     known = None
     if formats.is_kind(entity.get("kind")) and formats.is_api_version(entity.get("apiVersion")):
@@ -85,7 +86,9 @@ def _root_fields(entity: Mapping[str, Any]) -> Iterator[Fault]:
 def _metadata(entity: Mapping[str, Any]) -> Iterator[Fault]:
     metadata = entity.get("metadata")
     if not isinstance(metadata, dict):
-        message = "metadata is missing." if "metadata" not in entity else f"metadata must be an object, not {_what(metadata)}."
+        message = f"metadata must be an object, not {_what(metadata)}."
+        if "metadata" not in entity:
+            message = "metadata is missing."
         path: Path = ("metadata",) if "metadata" in entity else ()
         yield Fault("catalog.schema", message, path, "Add metadata: with a name: below it.")
         return
@@ -112,7 +115,8 @@ def _metadata(entity: Mapping[str, Any]) -> Iterator[Fault]:
 def _name(metadata: Mapping[str, Any]) -> Iterator[Fault]:
     name = metadata.get("name")
     if "name" not in metadata:
-        yield Fault("catalog.schema", "metadata.name is missing.", ("metadata",), f"Add name: below metadata. {_NAME_HINT}")
+        hint = f"Add name: below metadata. {_NAME_HINT}"
+        yield Fault("catalog.schema", "metadata.name is missing.", ("metadata",), hint)
     elif not isinstance(name, str) or not name:
         hint = "Put it in quotes." if isinstance(name, int | float) else _NAME_HINT
         yield Fault("catalog.schema", f"metadata.name must be a text, not {_what(name)}.", ("metadata", "name"), hint)
@@ -145,7 +149,8 @@ def _tags(metadata: Mapping[str, Any]) -> Iterator[Fault]:
     tags = metadata["tags"]
     hint = "Use lower case letters, digits, : + # and single - inside, 63 at most."
     if not isinstance(tags, list):
-        yield Fault("catalog.policy", f"metadata.tags must be a list, not {_what(tags)}.", ("metadata", "tags"), "Write - tag.")
+        message = f"metadata.tags must be a list, not {_what(tags)}."
+        yield Fault("catalog.policy", message, ("metadata", "tags"), "Write - tag.")
         return
     for number, tag in enumerate(tags):
         if not formats.is_tag(tag):
@@ -158,12 +163,14 @@ def _links(metadata: Mapping[str, Any]) -> Iterator[Fault]:
         return
     links = metadata["links"]
     if not isinstance(links, list):
-        yield Fault("catalog.policy", f"metadata.links must be a list, not {_what(links)}.", ("metadata", "links"), "Write - url: …")
+        message = f"metadata.links must be a list, not {_what(links)}."
+        yield Fault("catalog.policy", message, ("metadata", "links"), "Write - url: …")
         return
     for number, link in enumerate(links):
         path: Path = ("metadata", "links", number)
         if not isinstance(link, dict):
-            yield Fault("catalog.policy", f"A link must be an object, not {_what(link)}.", path, "Write - url: https://…")
+            message = f"A link must be an object, not {_what(link)}."
+            yield Fault("catalog.policy", message, path, "Write - url: https://…")
             continue
         if "url" not in link:
             yield Fault("catalog.policy", "The link has no url.", path, "Add url: with an absolute address.")
@@ -172,7 +179,9 @@ def _links(metadata: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault("catalog.policy", f"{link['url']!r:.80} is not an absolute address.", (*path, "url"), hint)
         for name in ("title", "icon", "type"):
             if name in link and (not isinstance(link[name], str) or not link[name].strip()):
-                yield Fault("catalog.policy", f"The {name} of a link must be a text.", (*path, name), "Remove the line.")
+                yield Fault(
+                    "catalog.policy", f"The {name} of a link must be a text.", (*path, name), "Remove the line."
+                )
 
 
 def _text_that_cannot_be_kept(entity: Mapping[str, Any]) -> Iterator[Fault]:
@@ -221,20 +230,22 @@ def _schema_faults(error: ValidationError) -> Iterator[Fault]:
     path: Path = tuple(error.absolute_path)
     where = Fault("", "", path).field
     value = error.instance
+    rule: Any = error.validator_value
     if error.validator == "required":
-        for name in error.validator_value:
+        for name in rule:
             if isinstance(value, dict) and name not in value:
                 full = f"{where}.{name}" if where else name
-                yield Fault("catalog.kind_schema", f"{full} is missing.", (*path, name), f"Add {name}: to {where or 'the entity'}.")
+                hint = f"Add {name}: to {where or 'the entity'}."
+                yield Fault("catalog.kind_schema", f"{full} is missing.", (*path, name), hint)
         return
     if error.validator == "type":
-        wanted = _type_words(error.validator_value)
-        hint = "Put it in quotes." if wanted == "a text" and isinstance(value, bool | int | float) else None
-        yield Fault("catalog.kind_schema", f"{where} must be {wanted}, not {_what(value)}.", path, hint)
+        wanted = _type_words(rule)
+        quoted = wanted == "a text" and isinstance(value, bool | int | float)
+        yield Fault("catalog.kind_schema", f"{where} must be {wanted}, not {_what(value)}.", path, _QUOTE if quoted else None)
     elif error.validator == "minLength":
         yield Fault("catalog.kind_schema", f"{where} must not be empty.", path, "Give it a value, or remove the line.")
     elif error.validator == "enum":
-        allowed = ", ".join(str(item) for item in error.validator_value)
+        allowed = ", ".join(str(item) for item in rule)
         yield Fault("catalog.kind_schema", f"{where} is {value!r:.80}.", path, f"Use one of: {allowed}.")
     elif error.validator in ("anyOf", "oneOf"):
         yield Fault("catalog.kind_schema", f"{where} is {_what(value)}, which is not allowed here.", path, None)
@@ -262,7 +273,7 @@ def _references(entity: Mapping[str, Any], known: Known, wrong: set[Path]) -> It
 
 
 def _type_words(wanted: object) -> str:
-    words = {"string": "a text", "array": "a list", "object": "an object", "boolean": "true or false", "number": "a number"}
+    words = {"string": "a text", "array": "a list", "object": "an object", "boolean": "true or false"}
     names = wanted if isinstance(wanted, list) else [wanted]
     return " or ".join(words.get(str(name), str(name)) for name in names)
 

@@ -40,10 +40,6 @@ class CatalogService:
         wanted = str(parse_ref(ref, default_kind=default_kind))
         return self._store.reader.entities([wanted]).get(wanted)
 
-    def find_by_uid(self, uid: str) -> Entity | None:
-        """One entity by ``metadata.uid``, or None."""
-        return self._store.reader.entity_by_uid(uid)
-
     def get_many(self, refs: Collection[str]) -> dict[str, Entity]:
         """Whole entities by ref, one query; those that are not there are left out."""
         return self._store.reader.entities(refs)
@@ -64,11 +60,15 @@ class CatalogService:
         """How many entities match."""
         return self._store.reader.count(query)
 
-    def facets(self, query: CatalogQuery, names: Sequence[str] = FACETS) -> dict[str, list[FacetValue]]:
+    def facets(self, query: CatalogQuery, names: Sequence[str] = FACETS) -> dict[str, Sequence[FacetValue]]:
         """Values with counts for each field, each as if it were not filtered itself."""
         return {name: self._store.reader.facet(query, name) for name in names}
 
-    def options(self, kinds: str | Collection[str] = (), text: str = "", limit: int = 20) -> list[EntityRow]:
+    def values(self, query: CatalogQuery, key: str) -> Sequence[FacetValue]:
+        """Values of any field (``spec.type``, ``metadata.tags``) as written, with counts, by value."""
+        return self._store.reader.values(query, key)
+
+    def options(self, kinds: str | Collection[str] = (), text: str = "", limit: int = 20) -> Sequence[EntityRow]:
         """Entities to choose from in a form, best match first."""
         wanted = (kinds,) if isinstance(kinds, str) else kinds
         return self._store.reader.options([kind for kind in wanted if kind], text, min(limit, 100))
@@ -84,7 +84,13 @@ class CatalogService:
         return [RelatedEntity(relation.type, relation.target, rows.get(relation.target)) for relation in found]
 
     def graph(
-        self, ref: str, *, depth: int = 1, types: Collection[str] = (), kinds: Collection[str] = (), limit: int = MAX_GRAPH
+        self,
+        ref: str,
+        *,
+        depth: int = 1,
+        types: Collection[str] = (),
+        kinds: Collection[str] = (),
+        limit: int = MAX_GRAPH,
     ) -> Graph:
         """Entities around one, nearest first, at most ``limit`` of them; edges run in the declared direction.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from flagstone.kernel.clock import Now, utc_now
-from flagstone.kernel.errors import FlagstoneError, Invalid, NotFound
+from flagstone.kernel.errors import FlagstoneError, Invalid, NotFound, Temporary
 from flagstone.portal.catalog.model import Location
 from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.service.documents import DocumentReader, Parsed, digest_of_bytes
@@ -73,11 +73,11 @@ class IngestService:
                 self._sync.failed(location, error.code, error.message, error.hint)
                 raise
             except Exception:
-                self._sync.failed(location, "catalog.source_broken", "the source failed unexpectedly", "See the server log.")
+                self._sync.failed(location, "catalog.source_broken", "the source failed.", "See the server log.")
                 raise
             if report is not None:
                 return report
-        raise Invalid("catalog.busy", f"The location {location_id} is being read by others all the time.", hint="Try later.")
+        raise Temporary("catalog.busy", f"The location {location_id} is being read by others all the time.")
 
     def refresh_tree(self, location_id: str, *, actor: str = ACTOR, force: bool = False) -> list[Report]:
         """Read a location and all that its Location entities lead to. Raises only for the first one."""
@@ -111,6 +111,19 @@ class IngestService:
             except Exception:
                 log.exception("the location %s cannot be read", location.ref)
         return done
+
+    def seconds_until_due(self) -> float | None:
+        """How long until a location is due; None when there is none."""
+        moment = self._store.locations.next_due()
+        return None if moment is None else max(0.0, (moment - self._now()).total_seconds())
+
+    def hurry(self, type_: str, prefix: str) -> int:
+        """Have every location of a type whose target starts so read again now. Returns how many there are."""
+        return self._store.locations.mark_due(self._now(), type_=type_, prefix=prefix)
+
+    def never_read(self) -> int:
+        """How many locations of the settings have not been tried yet."""
+        return self._store.locations.count_untried("settings")
 
     def look(self, type_: str, target: str) -> tuple[SourceSnapshot, Parsed]:
         """Read without writing anything. Raises what the source raises."""

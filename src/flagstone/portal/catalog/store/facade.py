@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
+from sqlalchemy import Connection, select, text, update
+
 from flagstone.portal.catalog.store.locations import LocationStore
 from flagstone.portal.catalog.store.reading import EntityReader
 from flagstone.portal.catalog.store.records import RecordStore
 from flagstone.portal.catalog.store.tables import cursors, relations
 from flagstone.portal.catalog.store.writing import EntityWriter
 from flagstone.toolkit.db import PortalDatabase, insert_ignore, upsert
-from sqlalchemy import Connection, select, text, update
 
 _LOCK = 7_070_071
 _REVISION = "revision"

@@ -6,14 +6,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import tuple_ as row_of
+
 from flagstone.kernel.ids import new_id
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.portal.catalog.model import Held, Location, LocationOrigin
 from flagstone.portal.catalog.store.reading import chunks
 from flagstone.portal.catalog.store.tables import entities, location_links, locations, problems
 from flagstone.toolkit.db import PortalDatabase, insert_ignore
-from sqlalchemy import Row, delete, func, insert, or_, select, update
-from sqlalchemy import tuple_ as row_of
 
 
 class LocationStore:
@@ -67,15 +68,15 @@ class LocationStore:
 
     @staticmethod
     def _count() -> Any:
-        return (
-            select(func.count())
-            .where(entities.c.location_id == locations.c.id)
-            .scalar_subquery()
-            .label("entities")
-        )
+        return select(func.count()).where(entities.c.location_id == locations.c.id).scalar_subquery().label("entities")
 
     def page(
-        self, *, origins: Collection[str] = (), states: Collection[str] = (), cursor: str | None = None, limit: int | None = None
+        self,
+        *,
+        origins: Collection[str] = (),
+        states: Collection[str] = (),
+        cursor: str | None = None,
+        limit: int | None = None,
     ) -> Page[Location]:
         """A page of locations by type and target."""
         size = clamp_limit(limit)
@@ -117,6 +118,12 @@ class LocationStore:
         with self._db.read() as conn:
             return conn.execute(select(func.min(locations.c.next_read_at))).scalar()
 
+    def count_untried(self, origin: LocationOrigin) -> int:
+        """How many locations of an origin, or reached from such, were never read nor failed."""
+        where = (locations.c.attempted_at.is_(None), locations.c.origin.in_([origin, "child"]))
+        with self._db.read() as conn:
+            return int(conn.execute(select(func.count()).select_from(locations).where(*where)).scalar_one())
+
     def claim(self, location: Location, until: datetime) -> bool:
         """Put the next read off, so that no other process takes it too; False when another one was quicker."""
         where = (locations.c.id == location.id, locations.c.next_read_at == location.next_read_at)
@@ -124,7 +131,13 @@ class LocationStore:
             return conn.execute(update(locations).where(*where).values(next_read_at=until)).rowcount == 1
 
     def mark_due(
-        self, now: datetime, *, ids: Collection[str] = (), type_: str | None = None, prefix: str = "", forget: bool = False
+        self,
+        now: datetime,
+        *,
+        ids: Collection[str] = (),
+        type_: str | None = None,
+        prefix: str = "",
+        forget: bool = False,
     ) -> int:
         """Have locations read again now; ``forget`` drops the version, so that even an unchanged source is read whole."""
         where = locations.c.id.in_(list(ids)) if type_ is None else locations.c.type == type_
@@ -197,7 +210,9 @@ class LocationStore:
                 rows = [{"parent_id": parent_id, "child_id": child} for child in sorted(child_ids)]
                 conn.execute(insert(location_links), rows)
 
-    def unreachable(self, *, without_links: Collection[tuple[str, str]] = (), without: Collection[str] = ()) -> set[str]:
+    def unreachable(
+        self, *, without_links: Collection[tuple[str, str]] = (), without: Collection[str] = ()
+    ) -> set[str]:
         """Child locations that no location of its own leads to any more, if some links or locations were gone."""
         with self._db.read() as conn:
             rows = conn.execute(select(locations.c.id, locations.c.origin)).all()
@@ -218,10 +233,10 @@ class LocationStore:
 
     def below(self, id_: str) -> set[str]:
         """A location and all that it leads to."""
-        links = select(location_links.c.child_id.label("id")).where(location_links.c.parent_id == id_).cte(recursive=True)
-        links = links.union(
-            select(location_links.c.child_id).join(links, location_links.c.parent_id == links.c.id)
+        links = (
+            select(location_links.c.child_id.label("id")).where(location_links.c.parent_id == id_).cte(recursive=True)
         )
+        links = links.union(select(location_links.c.child_id).join(links, location_links.c.parent_id == links.c.id))
         with self._db.read() as conn:
             return {id_, *conn.execute(select(links.c.id)).scalars()}
 

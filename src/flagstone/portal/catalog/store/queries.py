@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, and_, case, or_, select, true
+
 from flagstone.kernel.errors import Invalid
 from flagstone.kernel.paging import decode_cursor, encode_cursor
 from flagstone.portal.catalog.model import CatalogQuery, FilterTerms
 from flagstone.portal.catalog.store.tables import entities, relations, search, stars
-from sqlalchemy import ColumnElement, Row, and_, case, or_, select, true
 
 _SORT_COLUMNS: dict[str, ColumnElement[Any]] = {
     "name": entities.c.sort_name,
@@ -95,7 +96,9 @@ _RELATION_NAMES = (
 def order(query: CatalogQuery) -> list[ColumnElement[Any]]:
     """ORDER BY: the wanted column, those without a value last, then the id, so that there is only one order."""
     column = _SORT_COLUMNS[query.sort]
-    parts = [column.desc(), entities.c.id.desc()] if query.descending else [column.asc(), entities.c.id.asc()]
+    parts: list[ColumnElement[Any]] = [column.asc(), entities.c.id.asc()]
+    if query.descending:
+        parts = [column.desc(), entities.c.id.desc()]
     return [_missing(column), *parts] if query.sort in _MAY_BE_MISSING else parts
 
 
@@ -105,7 +108,9 @@ def after(query: CatalogQuery) -> ColumnElement[bool]:
         return true()
     values = decode_cursor(query.cursor)
     if len(values) != 4 or values[:2] != [query.sort, int(query.descending)] or not isinstance(values[3], int):
-        raise Invalid("paging.bad_cursor", "The cursor belongs to another list.", hint="Start again from the first page.")
+        raise Invalid(
+            "paging.bad_cursor", "The cursor belongs to another list.", hint="Start again from the first page."
+        )
     column = _SORT_COLUMNS[query.sort]
     value: Any = values[2]
     if query.sort == "updated":
@@ -123,7 +128,7 @@ def after(query: CatalogQuery) -> ColumnElement[bool]:
     return or_(column == "", and_(column != "", behind))
 
 
-def cursor_of(query: CatalogQuery, row: Row[Any]) -> str:
+def cursor_of(query: CatalogQuery, row: Any) -> str:
     """The cursor of the page after ``row``."""
     value = getattr(row, _SORT_COLUMNS[query.sort].key or "")
     if query.sort == "updated":
@@ -140,4 +145,3 @@ def _moment(value: object) -> Any:
         return datetime.fromisoformat(str(value))
     except ValueError as error:
         raise Invalid("paging.bad_cursor", "The cursor is not one that this server gave out.") from error
-

@@ -6,12 +6,13 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
+from sqlalchemy import Select, and_, distinct, func, or_, select
+
 from flagstone.kernel.paging import Page, clamp_limit
 from flagstone.portal.catalog.model import CatalogQuery, Entity, EntityRow, EntitySource, FacetValue, Relation
 from flagstone.portal.catalog.store import queries
 from flagstone.portal.catalog.store.tables import documents, entities, locations, relations, search
 from flagstone.toolkit.db import PortalDatabase
-from sqlalchemy import Row, Select, and_, distinct, func, or_, select
 
 _ROW_COLUMNS = (
     entities.c.id,
@@ -71,7 +72,7 @@ class EntityReader:
         texts = tuple(bodies[id_] for id_ in ids if id_ in bodies)
         return Page(texts, cursor, self.count(query) if query.count else None)
 
-    def _rows(self, query: CatalogQuery) -> tuple[Sequence[Row[Any]], str | None]:
+    def _rows(self, query: CatalogQuery) -> tuple[Sequence[Any], str | None]:
         limit = clamp_limit(query.limit)
         statement = (
             select(*_ROW_COLUMNS)
@@ -99,7 +100,9 @@ class EntityReader:
         number = func.count()
         statement: Select[Any]
         if column is not None:
-            statement = select(column.label("value"), number.label("number")).where(column != "", *where).group_by(column)
+            statement = (
+                select(column.label("value"), number.label("number")).where(column != "", *where).group_by(column)
+            )
         else:
             column = search.c.value
             statement = (
@@ -186,6 +189,15 @@ class EntityReader:
         with self._db.read() as conn:
             return conn.execute(statement).scalar()
 
+    def owners_of_locations(self, location_ids: Collection[str]) -> set[str]:
+        """Owners of everything that was read from some locations; an empty text stands for "nobody"."""
+        found: set[str] = set()
+        with self._db.read() as conn:
+            for part in chunks(sorted(location_ids)):
+                statement = select(entities.c.owner_ref).where(entities.c.location_id.in_(part)).distinct()
+                found |= set(conn.execute(statement).scalars())
+        return found
+
     def relations(self, refs: Collection[str], types: Collection[str] = ()) -> list[Relation]:
         """Relations that start at any of the refs, in order."""
         found: list[Relation] = []
@@ -216,7 +228,7 @@ class EntityReader:
             return [Relation(row.source_ref, row.type, row.target_ref) for row in conn.execute(statement)]
 
 
-def _row(row: Row[Any]) -> EntityRow:
+def _row(row: Any) -> EntityRow:
     return EntityRow(
         row.id,
         row.ref,
@@ -236,7 +248,7 @@ def _row(row: Row[Any]) -> EntityRow:
     )
 
 
-def _entity(row: Row[Any]) -> Entity:
+def _entity(row: Any) -> Entity:
     data = json.loads(row.body)
     return Entity(
         ref=row.ref,

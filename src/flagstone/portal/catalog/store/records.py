@@ -7,11 +7,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Row, delete, func, insert, select
+
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.portal.catalog.model import CatalogProblem, Change
 from flagstone.portal.catalog.store.tables import documents, entities, history, locations, problems, stars
 from flagstone.toolkit.db import PortalDatabase, insert_ignore
-from sqlalchemy import Row, delete, func, insert, select
 
 
 class RecordStore:

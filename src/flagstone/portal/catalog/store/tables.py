@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flagstone.toolkit.db import JsonText, UtcDateTime
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text
+
+from flagstone.toolkit.db import JsonText, UtcDateTime
 
 metadata = MetaData()
 

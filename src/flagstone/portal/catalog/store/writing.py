@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
 from flagstone.kernel.ids import new_id
 from flagstone.portal.catalog.model.draft import Draft, Status, final, words_of
 from flagstone.portal.catalog.model.search_rows import search_rows
@@ -18,7 +20,6 @@ from flagstone.portal.catalog.store.bulk import insert_rows
 from flagstone.portal.catalog.store.reading import chunks
 from flagstone.portal.catalog.store.tables import documents, entities, history, problems, relations, search
 from flagstone.toolkit.db import PortalDatabase, insert_ignore
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ class EntityWriter:
                 insert_ignore(conn, entities, part, key=["ref"])
             stored = self.of_refs(uids)
             ids = {ref: item.id for ref, item in stored.items()}
-            insert_rows(conn, documents, ("entity_id", "body", "source"), ((ids[d.ref], "", d.source_text) for d in drafts))
+            insert_rows(
+                conn, documents, ("entity_id", "body", "source"), ((ids[d.ref], "", d.source_text) for d in drafts)
+            )
             self._index(conn, drafts, ids, uids)
             self._remember(conn, ((d, uids[d.ref], "created", None, None) for d in drafts), actor, now)
         return _targets(drafts)
@@ -107,9 +110,7 @@ class EntityWriter:
                 conn.execute(update(documents).where(documents.c.entity_id == bindparam("b_id")), sources)
             self._forget(conn, ids)
             drafts = [draft for draft, _ in pairs]
-            self._index(
-                conn, drafts, {s.ref: s.id for _, s in pairs}, {s.ref: s.uid for _, s in pairs}
-            )
+            self._index(conn, drafts, {s.ref: s.id for _, s in pairs}, {s.ref: s.uid for _, s in pairs})
             changes = ((d, s.uid, "updated", before.get(s.id), s.digest) for d, s in pairs)
             self._remember(conn, changes, actor, now)
         return affected | _targets(drafts)
@@ -178,8 +179,8 @@ class EntityWriter:
                 )
                 where = (problems.c.entity_ref.in_(part), problems.c.level == "error")
                 statuses: dict[str, list[Status]] = {}
-                for row in conn.execute(select(problems.c.entity_ref, problems.c.message).where(*where)):
-                    statuses.setdefault(row.entity_ref, []).append(Status(row.message))
+                for ref, message in conn.execute(select(problems.c.entity_ref, problems.c.message).where(*where)):
+                    statuses.setdefault(ref, []).append(Status(message))
                 found = conn.execute(
                     select(entities.c.id, entities.c.ref, entities.c.uid, entities.c.etag, documents.c.body)
                     .select_from(entities.join(documents, documents.c.entity_id == entities.c.id))

@@ -1,0 +1,149 @@
+"""Keeping the catalog fresh: locations are read again and again by the clock, and sooner when an event says so.
+
+The clock alone would do: events are hints, and a lost one costs time, never truth. One pair of threads in each process;
+two processes that read the same location are harmless.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from flagstone.contracts.events import Event
+from flagstone.contracts.gateway import RunGateway
+from flagstone.foundation.events import PortalEvents
+from flagstone.kernel.errors import FlagstoneError, Invalid
+from flagstone.portal.catalog.service.ingest import IngestService
+from flagstone.portal.catalog.service.locations import LocationService
+
+log = logging.getLogger("flagstone.catalog")
+
+READER = "catalog"
+_LONGEST_SLEEP = 5.0
+_EVENT_WAIT = 1.0
+_PAUSE_AFTER_FAILURE = 5.0
+
+
+class RefreshJob:
+    """Reads what is due, until it is stopped."""
+
+    def __init__(self, ingest: IngestService, prepare: Callable[[], None] = lambda: None) -> None:
+        self._ingest = ingest
+        self._prepare = prepare
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._run, name="catalog-refresh", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the location that is being read; waits a while for it."""
+        self._stopped.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(10)
+
+    def wake(self) -> None:
+        """Look at once whether something is due."""
+        self._wake.set()
+
+    def _run(self) -> None:
+        prepared = False
+        while not self._stopped.is_set():
+            try:
+                if not prepared:
+                    self._prepare()
+                    prepared = True
+                pause = self._step()
+            except Exception:
+                log.exception("refreshing the catalog failed; going on in %.0f s", _PAUSE_AFTER_FAILURE)
+                pause = _PAUSE_AFTER_FAILURE
+            if pause > 0:
+                self._wake.wait(pause)
+            self._wake.clear()
+
+    def _step(self) -> float:
+        if self._ingest.refresh_due(1):
+            return 0.0
+        due = self._ingest.seconds_until_due()
+        return _LONGEST_SLEEP if due is None else min(due, _LONGEST_SLEEP)
+
+
+class EventJob:
+    """Follows the platform's events through the gateway, from a durable cursor."""
+
+    def __init__(
+        self,
+        gateway: RunGateway,
+        events: PortalEvents,
+        ingest: IngestService,
+        locations: LocationService,
+        wake: Callable[[], None],
+    ) -> None:
+        self._gateway = gateway
+        self._ingest = ingest
+        self._locations = locations
+        self._wake = wake
+        self._events = events
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._run, name="catalog-events", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the event that is being handled; waits a while for it."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(10)
+
+    def handle(self, event: Event) -> None:
+        """Do what an event asks for; any number of times is as good as once."""
+        data = event.data
+        if event.type == "repository.pushed":
+            self._ingest.hurry("hosted", f"{data['repository']}/")
+            self._wake()
+        elif event.type == "repository.deleted":
+            self._locations.withdraw_repository(str(data["repository"]), actor=event.actor)
+        elif event.type == "catalog.location.requested":
+            self._once(event, self._locations.accept)
+            self._wake()
+        elif event.type == "catalog.location.withdrawn":
+            self._once(event, self._locations.withdraw)
+
+    @staticmethod
+    def _once(event: Event, call: Callable[..., object]) -> None:
+        try:
+            call(str(event.data["type"]), str(event.data["target"]), actor=event.actor)
+        except Invalid as error:
+            # Trying again cannot mend what the event says.
+            log.error("the event %s (%s) cannot be followed: %s", event.id, event.type, error)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                reader = self._events.reader(READER, source=self._source)
+                while not self._stopped.is_set():
+                    reader.poll(self.handle)
+                    if reader.retry_in():
+                        self._stopped.wait(min(reader.retry_in(), _PAUSE_AFTER_FAILURE))
+            except FlagstoneError as error:
+                log.warning("the platform's events cannot be read: %s", error.message)
+                self._stopped.wait(_PAUSE_AFTER_FAILURE)
+            except Exception:
+                log.exception("reading the platform's events failed")
+                self._stopped.wait(_PAUSE_AFTER_FAILURE)
+
+    def _source(self, after: int, limit: int) -> list[Event]:
+        if not self._gateway.info().connected:
+            self._stopped.wait(_PAUSE_AFTER_FAILURE)
+            return []
+        return self._gateway.events(after=after, limit=limit, wait=_EVENT_WAIT)
