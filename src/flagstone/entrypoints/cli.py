@@ -114,7 +114,7 @@ def serve(
 
 def load_commands() -> typer.Typer:
     """The complete command line: ours, then those of the slices, then those of plugins."""
-    for module in ("local", "develop"):
+    for module in ("local", "develop", "reference"):
         importlib.import_module(f"flagstone.entrypoints.{module}").register(app)
     for package, names in (("foundation", slices.FOUNDATION), ("platform", slices.PLATFORM), ("portal", slices.PORTAL)):
         for name in names:
