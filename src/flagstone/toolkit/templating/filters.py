@@ -17,7 +17,6 @@ from flagstone.toolkit.templating import backstage, text_filters
 from flagstone.toolkit.templating.checks import check
 from flagstone.toolkit.templating.faults import TemplateError
 from flagstone.toolkit.templating.limits import Budget
-from flagstone.toolkit.templating.methods import whole
 from flagstone.toolkit.templating.operators import attribute
 from flagstone.toolkit.templating.values import (
     UNDEFINED,
@@ -28,6 +27,7 @@ from flagstone.toolkit.templating.values import (
     to_number,
     to_text,
     truthy,
+    whole,
 )
 
 FilterFunction = Callable[..., Value]

@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 from flagstone.toolkit.templating.faults import TemplateError
 from flagstone.toolkit.templating.limits import Budget
-from flagstone.toolkit.templating.methods import whole
-from flagstone.toolkit.templating.values import UNDEFINED, Value
+from flagstone.toolkit.templating.values import UNDEFINED, Value, whole
 
 
 def _range(budget: Budget, start: Value, stop: Value = UNDEFINED, step: Value = 1) -> list[int]:

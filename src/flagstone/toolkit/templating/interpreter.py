@@ -298,9 +298,15 @@ class Interpreter:
         return text
 
 
-def guard_recursion(call: Callable[[], Value]) -> Value:
-    """Run a rendering; a stack that is already nearly full becomes a limit, not a crash."""
+def guarded(call: Callable[[], Value]) -> Value:
+    """Run a rendering so that nothing but TemplateError comes out of it.
+
+    A stack that is already nearly full becomes a limit; a number or value that Python can not work with, and that the
+    operators did not foresee, becomes the template's fault and not a crash of whoever renders it.
+    """
     try:
         return call()
     except RecursionError as error:
         raise LimitError("The template nests too deeply.", "depth") from error
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise TemplateError(f"This can not be evaluated: {error!s:.200}") from error

@@ -12,19 +12,9 @@ from collections.abc import Callable, Mapping
 from flagstone.toolkit.templating.faults import TemplateError
 from flagstone.toolkit.templating.limits import Budget
 from flagstone.toolkit.templating.patterns import Pattern
-from flagstone.toolkit.templating.values import UNDEFINED, Value, is_list, is_number, same, to_number, to_text
+from flagstone.toolkit.templating.values import UNDEFINED, Value, is_list, is_number, same, to_text, whole
 
 Method = Callable[..., Value]
-
-
-def whole(value: Value, default: int) -> int:
-    """An index or count: the default when absent, 0 for what is not a number, kept within reach."""
-    if value is UNDEFINED or value is None:
-        return default
-    number = to_number(value)
-    if math.isnan(number):
-        return 0
-    return int(max(-(2**53), min(2**53, number)))
 
 
 def _span(length: int, start: Value, stop: Value) -> slice:

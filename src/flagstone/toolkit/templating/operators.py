@@ -17,6 +17,7 @@ from flagstone.toolkit.templating.values import (
     same,
     to_number,
     to_text,
+    whole,
 )
 
 
@@ -118,7 +119,7 @@ def slice_items(target: Value, start: Value, stop: Value, step: Value, budget: B
     """``target[start:stop:step]`` as a list, also of a text."""
     if not isinstance(target, list | tuple | str):
         return []
-    bounds = [None if part is None else int(to_number(part)) for part in (start, stop, step)]
+    bounds = [None if part is None else whole(part, 0) for part in (start, stop, step)]
     if bounds[2] == 0:
         raise TemplateError("The step of a slice can not be 0.")
     chosen = target[slice(*bounds)]

@@ -10,7 +10,7 @@ from flagstone.toolkit.templating import nodes
 from flagstone.toolkit.templating.faults import LimitError, TemplateError, to_error
 from flagstone.toolkit.templating.filters import COOKIECUTTER_FILTERS, FILTERS
 from flagstone.toolkit.templating.functions import FUNCTIONS
-from flagstone.toolkit.templating.interpreter import Interpreter, guard_recursion
+from flagstone.toolkit.templating.interpreter import Interpreter, guarded
 from flagstone.toolkit.templating.lexer import Syntax
 from flagstone.toolkit.templating.limits import EXPRESSION_LIMITS, FILE_LIMITS, Budget, Limits
 from flagstone.toolkit.templating.parser import parse
@@ -62,7 +62,7 @@ def _evaluate(source: str, context: Mapping[str, JSON], budget: Budget, extensio
             fault.offset = body[0].offset if fault.offset is None else fault.offset
             raise
 
-    return guard_recursion(run)
+    return guarded(run)
 
 
 def is_template(text: str) -> bool:
@@ -236,7 +236,7 @@ def _render_text(
         return _interpreter(context, budget, extensions, COOKIECUTTER_FILTERS if cookiecutter else {}).text(body)
 
     try:
-        return str(guard_recursion(run))
+        return str(guarded(run))
     except TemplateError as fault:
         raise to_error(fault, text, code="templating.file", file=name) from None
 
@@ -246,7 +246,7 @@ def functions_called(value: JSON) -> frozenset[str]:
     if not isinstance(value, str) or not is_template(value):
         return frozenset()
     try:
-        body = guard_recursion(lambda: parse(value, _VALUE_SYNTAX, Budget(EXPRESSION_LIMITS)))
+        body = guarded(lambda: parse(value, _VALUE_SYNTAX, Budget(EXPRESSION_LIMITS)))
     except TemplateError:
         return frozenset()
     return frozenset(_calls(body))

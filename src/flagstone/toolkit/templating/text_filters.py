@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from flagstone.toolkit.templating.limits import Budget
-from flagstone.toolkit.templating.methods import replace, whole
-from flagstone.toolkit.templating.values import UNDEFINED, Value, number, to_text, truthy
+from flagstone.toolkit.templating.methods import replace
+from flagstone.toolkit.templating.values import UNDEFINED, Value, number, to_text, truthy, whole
 
 _WORD = re.compile(r"\w+")
 _INTEGER = re.compile(r"\s*([+-]?\d+)")

@@ -50,12 +50,16 @@ def is_list(value: Value) -> bool:
     return isinstance(value, list | tuple)
 
 
+def _is_nan(value: float) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
 def truthy(value: Value) -> bool:
     """JavaScript's truth: empty lists and objects are true."""
     if value is UNDEFINED or value is None or value is False:
         return False
     if isinstance(value, int | float):
-        return value != 0 and not math.isnan(value)
+        return value != 0 and not _is_nan(value)
     if isinstance(value, str):
         return value != ""
     return True
@@ -82,6 +86,16 @@ def to_number(value: Value) -> float:
         return 0
     alone = is_list(value) and len(value) == 1 and not _composite(value[0])
     return to_number(value[0]) if alone else math.nan
+
+
+def whole(value: Value, default: int) -> int:
+    """An index or count: the default when absent, 0 for what is not a number, kept within reach."""
+    if value is UNDEFINED or value is None:
+        return default
+    count = to_number(value)
+    if _is_nan(count):
+        return 0
+    return int(max(-(2**53), min(2**53, count)))
 
 
 def _text_to_number(text: str) -> float:

@@ -269,3 +269,23 @@ def test_a_rendered_path_can_not_leave_its_folder() -> None:
                 raise
         with pytest.raises(Invalid):
             render_path("x/${{ values.n }}/../y", {"values": {"n": value.strip("/")}})
+
+
+def test_odd_numbers_and_bounds_are_no_crash() -> None:
+    big = {"n": 10**400, "s": "str"}
+    assert render_value("${{ s['x':1] }}", big) == ["s"]
+    assert render_value("${{ s[0:1e300] }} ${{ s[1/0:] }}|", big) == "s,t,r |"
+    assert render_value("${{ 'big' if n else 'small' }}", big) == "big"
+    for source in (
+        "${{ n | round }}",
+        "${{ n ** n }}",
+        "${{ n % 7 }}",
+        "${{ n / 3 }}",
+        "${{ n < 1.5 }}",
+        "${{ s[::0] }}",
+    ):
+        try:
+            render_value(source, big, lenient=False)
+        except Invalid as error:
+            if error.code != "templating.expression":
+                raise
