@@ -33,7 +33,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         room="foundation",
         routers=[
             api.router(service, public_url),
-            web.router(service, deps.get(AccessService), deps.get(Pages), public_url),
+            web.router(service, deps.get(AccessService), deps.get(Pages)),
         ],
         permissions=PERMISSIONS,
         templates=here / "templates",

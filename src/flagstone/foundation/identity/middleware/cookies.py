@@ -17,19 +17,12 @@ def is_secure(request: HTTPConnection, settings: IdentitySettings, public_url: s
     return settings.cookie_secure == "always"
 
 
-def set_session(response: Response, secret: str, settings: IdentitySettings, *, secure: bool) -> None:
-    """Hand a session's secret to the browser. Lax: links from other sites find one signed in, their forms do not."""
-    response.set_cookie(
-        COOKIE,
-        secret,
-        max_age=int(settings.session_hours * 3600),
-        path="/",
-        httponly=True,
-        samesite="lax",
-        secure=secure,
-    )
+def session_cookie(secret: str, settings: IdentitySettings, *, secure: bool) -> str:
+    """The Set-Cookie header that hands a session's secret to the browser, or takes it back when it is empty.
 
-
-def clear_session(response: Response, *, secure: bool) -> None:
-    """Take it back."""
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=secure)
+    Lax: a link from another site finds one signed in, a form of another site does not.
+    """
+    response = Response()
+    life = int(settings.session_hours * 3600) if secret else 0
+    response.set_cookie(COOKIE, secret, max_age=life, path="/", httponly=True, samesite="lax", secure=secure)
+    return response.headers["set-cookie"]

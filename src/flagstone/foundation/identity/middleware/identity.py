@@ -12,11 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flagstone.contracts.claims import HEADER as CLAIM_HEADER
 from flagstone.contracts.claims import verify_actor
-from flagstone.foundation.identity.middleware.cookies import COOKIE
+from flagstone.foundation.identity.middleware.cookies import COOKIE, is_secure, session_cookie
 from flagstone.foundation.identity.middleware.origin import SAFE, check_origin, check_token
 from flagstone.foundation.identity.model import RateLimited
 from flagstone.foundation.identity.service import IdentityService
@@ -29,8 +29,9 @@ _BAD_TOKENS_PER_MINUTE = 30
 
 
 class IdentityMiddleware:
-    """Sets ``request.state.principal``, ``.session``, ``.csrf_token``. A credential that is wrong is refused, never ignored.
+    """Sets ``request.state.principal``, ``.session`` and ``.csrf_token``. A wrong credential is refused, never ignored.
 
+    A route that signs somebody in sets ``request.state.new_session`` to the secret (empty: signed out); the cookie follows.
     ``actor_secret`` is shared by portal and platform of a split deployment; empty refuses every claim.
     """
 
@@ -56,7 +57,16 @@ class IdentityMiddleware:
         except FlagstoneError as error:
             await self._refuse(error, scope, receive, send)
             return
-        await self.app(scope, receive, send)
+
+        async def send_with_cookie(message: Message) -> None:
+            secret = state.get("new_session")
+            if secret is not None and message["type"] == "http.response.start":
+                secure = is_secure(HTTPConnection(scope), self._identity.settings, self._public_url)
+                cookie = session_cookie(secret, self._identity.settings, secure=secure)
+                message["headers"] = [*message.get("headers", ()), (b"set-cookie", cookie.encode("latin-1"))]
+            await send(message)
+
+        await self.app(scope, receive, send_with_cookie)
 
     async def _identify(self, scope: Scope, receive: Receive) -> Receive:
         state, headers = scope["state"], Headers(scope=scope)

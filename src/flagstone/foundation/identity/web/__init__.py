@@ -11,10 +11,10 @@ from flagstone.foundation.identity.web.signin import signin_router
 from flagstone.toolkit.web.pages import Pages
 
 
-def router(service: IdentityService, access: AccessService, pages: Pages, public_url: str = "") -> APIRouter:
+def router(service: IdentityService, access: AccessService, pages: Pages) -> APIRouter:
     """``/login``, ``/logout``, ``/me``."""
     web = APIRouter(include_in_schema=False)
-    web.include_router(signin_router(service, pages, public_url))
+    web.include_router(signin_router(service, pages))
     web.include_router(profile_router(service, access, pages))
     return web
 

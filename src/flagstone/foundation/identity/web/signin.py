@@ -10,7 +10,6 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from flagstone.foundation.access import public
-from flagstone.foundation.identity.middleware.cookies import clear_session, is_secure, set_session
 from flagstone.foundation.identity.model import RateLimited
 from flagstone.foundation.identity.service import IdentityService, SignedIn
 from flagstone.kernel.actor import Principal
@@ -53,7 +52,7 @@ def safe_next(target: str) -> str:
     return target
 
 
-def signin_router(service: IdentityService, pages: Pages, public_url: str) -> APIRouter:
+def signin_router(service: IdentityService, pages: Pages) -> APIRouter:
     """``/login``, ``/login/link/{token}``, ``/logout``."""
     web = APIRouter()
 
@@ -108,8 +107,7 @@ def signin_router(service: IdentityService, pages: Pages, public_url: str) -> AP
         if session is not None:
             service.sessions.end(service.account_of(principal), session.id, actor=principal)
         response = RedirectResponse("/login", 303)
-        clear_session(response, secure=is_secure(request, service.settings, public_url))
-        response.headers["Clear-Site-Data"] = '"cache"'
+        request.state.new_session = ""
         return response
 
     def _welcome(request: Request, signed_in: SignedIn, target: str) -> Response:
@@ -118,9 +116,7 @@ def signin_router(service: IdentityService, pages: Pages, public_url: str) -> AP
         if before is not None and before.user_id == signed_in.account.id:
             service.sessions.end(signed_in.account, before.id, actor=service.principal_of(signed_in.account))
         response = RedirectResponse(_ascii(target), 303)
-        set_session(
-            response, signed_in.secret, service.settings, secure=is_secure(request, service.settings, public_url)
-        )
+        request.state.new_session = signed_in.secret
         return response
 
     return web

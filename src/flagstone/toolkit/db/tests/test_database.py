@@ -114,3 +114,41 @@ def test_migrations_of_two_slices_are_applied_once(database, tmp_path):
 
     with database.read() as conn:
         assert {column["name"] for column in inspect(conn).get_columns("one_things")} == {"id", "name"}
+
+
+def test_the_last_words_of_a_transaction_come_last_and_can_still_stop_it(db):
+    order = []
+
+    def last(conn):
+        order.append("last")
+        insert_ignore(conn, things, {"name": "last"}, key=["name"])
+
+    with db.write() as conn:
+        db.before_commit(last)
+        insert_ignore(conn, things, {"name": "first"}, key=["name"])
+        order.append("body")
+    assert order == ["body", "last"]
+    assert names(db) == ["first", "last"]
+
+    def refuse(_conn):
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), db.write() as conn:
+        db.before_commit(refuse)
+        insert_ignore(conn, things, {"name": "lost"}, key=["name"])
+    assert names(db) == ["first", "last"]
+
+
+def test_what_must_be_kept_is_written_after_a_rollback_and_only_then(db):
+    def keep():
+        with db.write() as conn:
+            insert_ignore(conn, things, {"name": "denial"}, key=["name"])
+
+    with db.write():
+        db.after_rollback(keep)
+    assert names(db) == []
+    with pytest.raises(RuntimeError), db.write():
+        db.after_rollback(keep)
+        db.after_commit(lambda: pytest.fail("nothing was committed"))
+        raise RuntimeError
+    assert names(db) == ["denial"]
