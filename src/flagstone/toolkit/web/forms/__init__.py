@@ -16,7 +16,7 @@ Where entity pickers find their choices is the caller's matter.
 from flagstone.toolkit.web.forms.checks import Fault, check
 from flagstone.toolkit.web.forms.entries import summary
 from flagstone.toolkit.web.forms.fields import Field, Option, Row, fields, flat
-from flagstone.toolkit.web.forms.posted import Posted, parse, parse_body
+from flagstone.toolkit.web.forms.posted import Pairs, Posted, parse, parse_body
 from flagstone.toolkit.web.forms.repos import RepoUrl, parse_repo_url
 from flagstone.toolkit.web.forms.schema import answers, settle
 
@@ -24,6 +24,7 @@ __all__ = [
     "Fault",
     "Field",
     "Option",
+    "Pairs",
     "Posted",
     "RepoUrl",
     "Row",

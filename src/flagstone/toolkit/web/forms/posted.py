@@ -68,15 +68,20 @@ def parse_body(body: bytes) -> Pairs:
         ) from error
 
 
-def parse(page: Schema, pairs: Pairs, values: Mapping[str, Any], operation: str = "") -> Posted:
-    """The values of a page after a post. ``operation`` adds, removes or moves a row: ``add:rows``, ``up:rows/2``."""
+def parse(
+    page: Schema, pairs: Pairs, values: Mapping[str, Any], operation: str = "", *, keep_secrets: bool = True
+) -> Posted:
+    """The values of a page after a post. ``operation`` adds, removes or moves a row: ``add:rows``, ``up:rows/2``.
+
+    Without ``keep_secrets`` what is typed into Secret fields is not read: the form is not finished yet.
+    """
     shown = set(pairs.all("_shown"))
     current = dict(values)
     secrets: dict[str, str] = {}
     for _ in range(_MAX_ROUNDS):
         # What one answer shows or hides is only known after it was read.
         schema, filled = settle(page, current)
-        reader = _Reader(page, pairs, shown)
+        reader = _Reader(page, pairs, shown, keep_secrets)
         found = {**values, **reader.all(schema, filled, ())}
         secrets = reader.secrets
         if found == current:
@@ -86,10 +91,11 @@ def parse(page: Schema, pairs: Pairs, values: Mapping[str, Any], operation: str 
 
 
 class _Reader:
-    def __init__(self, root: Schema, pairs: Pairs, shown: set[str]) -> None:
+    def __init__(self, root: Schema, pairs: Pairs, shown: set[str], keep_secrets: bool) -> None:
         self._root = root
         self._pairs = pairs
         self._shown = shown
+        self._keep_secrets = keep_secrets
         self.secrets: dict[str, str] = {}
 
     def all(self, schema: Schema, values: Mapping[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
@@ -130,7 +136,7 @@ class _Reader:
 
     def _secret(self, rule: Schema, before: Any, name: str) -> Any:
         text = self._pairs.last(name)
-        if not text:
+        if not text or not self._keep_secrets:
             return before
         self.secrets[name] = text
         least = rule.get("minLength")

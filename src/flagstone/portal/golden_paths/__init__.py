@@ -1,0 +1,12 @@
+"""Golden paths: the gallery of templates, their forms, and the plan that is shown before anything happens.
+
+Vocabulary: a *template* is a catalog entity of kind Template; a *page* is one step of its form; a *draft* is a form
+that somebody fills in, kept on the server; the *plan* is what the platform says a run would do. Nothing is executed
+here: the template becomes a workflow definition and is handed to the gateway. What happens after that belongs to
+self_service.
+"""
+
+from flagstone.portal.golden_paths.model import GoldenPath, golden_path, workflow
+from flagstone.portal.golden_paths.service import GoldenPathService
+
+__all__ = ["GoldenPath", "GoldenPathService", "golden_path", "workflow"]

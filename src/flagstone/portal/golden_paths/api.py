@@ -1,0 +1,136 @@
+"""JSON API of golden paths."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, status
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from flagstone.contracts.plans import Plan
+from flagstone.contracts.runs import RunView
+from flagstone.foundation.access import permit
+from flagstone.kernel.actor import Principal
+from flagstone.portal.golden_paths.model import GoldenPath
+from flagstone.portal.golden_paths.permissions import READ, RUN
+from flagstone.portal.golden_paths.service import GoldenPathService
+
+
+class TemplateItem(BaseModel):
+    """A golden path in a list."""
+
+    ref: str
+    namespace: str
+    name: str
+    title: str
+    description: str
+    type: str
+    owner: str | None
+    lifecycle: str
+    tags: list[str]
+    what_you_get: list[str]
+    recommended: bool
+    deprecated: bool
+
+
+class TemplateList(BaseModel):
+    """A page of golden paths."""
+
+    items: list[TemplateItem]
+    next_cursor: str | None = None
+
+
+class TemplateStep(BaseModel):
+    """One page of the form."""
+
+    title: str
+    description: str = ""
+    json_schema: dict[str, Any] = Field(serialization_alias="schema")
+
+
+class TemplateForm(TemplateItem):
+    """A golden path with its form. ``steps`` are the pages of the form; ``actions`` are what a run does."""
+
+    version: str
+    base: str
+    steps: list[TemplateStep]
+    actions: list[dict[str, Any]]
+
+
+class PlanBody(BaseModel):
+    """Answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    values: dict[str, Any] = Field(default_factory=dict)
+    secrets: dict[str, SecretStr] = Field(default_factory=dict)
+
+
+class RunBody(PlanBody):
+    """Answers, and what makes a repeated request harmless."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    idempotency_key: str | None = Field(default=None, alias="idempotencyKey", max_length=200)
+    plan_digest: str | None = Field(default=None, alias="planDigest", max_length=200)
+
+
+def _item(path: GoldenPath) -> dict[str, Any]:
+    return {
+        "ref": path.ref,
+        "namespace": path.namespace,
+        "name": path.name,
+        "title": path.title,
+        "description": path.description,
+        "type": path.type,
+        "owner": path.owner,
+        "lifecycle": path.lifecycle,
+        "tags": list(path.tags),
+        "what_you_get": list(path.what_you_get),
+        "recommended": path.recommended,
+        "deprecated": path.deprecated,
+    }
+
+
+def router(paths: GoldenPathService) -> APIRouter:
+    """Routes under ``/api/v1/templates``."""
+    routes = APIRouter(prefix="/api/v1/templates", tags=["golden paths"])
+
+    @routes.get("", summary="Golden paths")
+    def list_templates(
+        _: Annotated[Principal, permit(READ)], text: str = "", cursor: str | None = None, limit: int = 50
+    ) -> TemplateList:
+        """Golden paths by title, those that are recommended first."""
+        found = paths.gallery(text, cursor=cursor, limit=limit)
+        items = [TemplateItem(**_item(path)) for path in (*found.recommended, *found.others)]
+        return TemplateList(items=items, next_cursor=found.next_cursor)
+
+    @routes.get("/{namespace}/{name}", summary="A golden path and its form")
+    def get_template(namespace: str, name: str, _: Annotated[Principal, permit(READ)]) -> TemplateForm:
+        """The pages of the form as JSON Schema, and the steps that a run does."""
+        path = paths.get(namespace, name)
+        steps = [
+            TemplateStep(title=str(page["title"]), description=str(page.get("description") or ""), json_schema=page)
+            for page in path.pages
+        ]
+        actions = [{key: step[key] for key in ("id", "name", "action") if key in step} for step in path.steps]
+        return TemplateForm(**_item(path), version=path.version, base=path.base, steps=steps, actions=actions)
+
+    @routes.post("/{namespace}/{name}/plan", summary="What a run would do")
+    def plan(namespace: str, name: str, body: PlanBody, principal: Annotated[Principal, permit(RUN)]) -> Plan:
+        """The plan for these values; nothing is changed."""
+        return paths.plan(principal, paths.get(namespace, name), body.values, body.secrets)
+
+    @routes.post("/{namespace}/{name}/runs", summary="Start a run", status_code=status.HTTP_201_CREATED)
+    def start(namespace: str, name: str, body: RunBody, principal: Annotated[Principal, permit(RUN)]) -> RunView:
+        """Start a run: only if the plan still has the digest, where one is given; the same key gives the same run."""
+        return paths.start(
+            principal,
+            paths.get(namespace, name),
+            body.values,
+            body.secrets,
+            plan_digest=body.plan_digest,
+            key=body.idempotency_key,
+        )
+
+    return routes

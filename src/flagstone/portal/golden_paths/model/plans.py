@@ -1,0 +1,99 @@
+"""A plan, grouped for reading: what is made, changed and deleted, who may do it, and what cannot be said before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flagstone.contracts.plans import Change, Plan, PlannedStep
+
+_GROUPS = (
+    ("Repository", "folder-git-2", ("repository",)),
+    ("Catalog", "layout-list", ("entity", "location")),
+    ("Where it runs", "server", ("deployment", "release", "workload")),
+    ("Resources", "database", ("resource",)),
+    ("Also", "list-checks", ("other",)),
+)
+_OPS = {"create": "Create", "change": "Change", "delete": "Delete", "run": "Run", "none": "Keep"}
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeGroup:
+    """Changes of one sort, under a heading."""
+
+    title: str
+    icon: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Whether the caller may do what a step does."""
+
+    step: str
+    permission: str
+    allowed: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """A plan as its page shows it."""
+
+    groups: tuple[ChangeGroup, ...]
+    sentence: str
+    """The whole in one line: "12 files, 1 repository, 2 catalog entries and 1 deployment"."""
+    permits: tuple[Permit, ...]
+    notes: tuple[tuple[str, str], ...]
+    """(step, what cannot be known before)."""
+    skipped: tuple[str, ...]
+
+    @property
+    def forbidden(self) -> tuple[Permit, ...]:
+        """What the caller may not do."""
+        return tuple(item for item in self.permits if not item.allowed)
+
+
+def op_word(op: str) -> str:
+    """A change in one word."""
+    return _OPS.get(op, op)
+
+
+def read_plan(plan: Plan) -> PlanFacts:
+    """Group a plan."""
+    steps = [step for step in plan.steps if not step.skipped]
+    changes = [change for step in steps for change in step.changes if change.kind != "file"]
+    groups = []
+    for title, icon, kinds in _GROUPS:
+        found = tuple(change for change in changes if change.kind in kinds and change.op != "none")
+        if found:
+            groups.append(ChangeGroup(title, icon, found))
+    return PlanFacts(
+        groups=tuple(groups),
+        sentence=_sentence(plan, changes),
+        permits=tuple(_permits(steps)),
+        notes=tuple((step.name, note) for step in steps for note in step.notes),
+        skipped=tuple(step.name for step in plan.steps if step.skipped),
+    )
+
+
+def _permits(steps: Iterable[PlannedStep]) -> list[Permit]:
+    return [Permit(step.name, step.permission, step.allowed, step.reason) for step in steps if step.permission]
+
+
+def _sentence(plan: Plan, changes: list[Change]) -> str:
+    counts = [
+        (len(plan.files), "file", "files"),
+        (_number(changes, "repository"), "repository", "repositories"),
+        (_number(changes, "entity"), "catalog entry", "catalog entries"),
+        (_number(changes, "deployment"), "deployment", "deployments"),
+        (_number(changes, "resource"), "resource", "resources"),
+    ]
+    parts = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
+    if not parts:
+        return f"{len(plan.steps)} step{'' if len(plan.steps) == 1 else 's'}"
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _number(changes: list[Change], kind: str) -> int:
+    return len({change.subject for change in changes if change.kind == kind and change.op != "none"})

@@ -1,0 +1,104 @@
+"""A Template entity, read: what it is for people, and the parts of its form and its steps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flagstone.portal.catalog import Entity
+
+WHAT_YOU_GET = "flagstone.dev/what-you-get"
+_PAGE_TITLE = "Please enter the following information"
+_DEPRECATED = ("deprecated", "legacy", "end-of-life")
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenPath:
+    """A template, ready to be shown and filled in. ``pages`` are JSON Schemas; ``base`` is where its files are."""
+
+    ref: str
+    namespace: str
+    name: str
+    title: str
+    description: str
+    type: str
+    lifecycle: str
+    owner: str | None
+    tags: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
+    what_you_get: tuple[str, ...]
+    pages: tuple[dict[str, Any], ...]
+    parameters: Any
+    steps: tuple[Mapping[str, Any], ...]
+    output: Mapping[str, Any]
+    labels: Mapping[str, str]
+    base: str
+    version: str
+
+    @property
+    def href(self) -> str:
+        """Its form."""
+        return f"/create/{self.namespace}/{self.name}".lower()
+
+    @property
+    def recommended(self) -> bool:
+        """Whether its owners recommend it."""
+        return "recommended" in self.tags
+
+    @property
+    def deprecated(self) -> bool:
+        """Whether it should not be used any more."""
+        return self.lifecycle.lower() in _DEPRECATED or "deprecated" in self.tags
+
+
+def golden_path(entity: Entity) -> GoldenPath:
+    """Read a template. What is not as it should be is left out; the catalog has told its author."""
+    spec, metadata = entity.spec, entity.metadata
+    parameters = spec.get("parameters")
+    given = [page for page in (parameters if isinstance(parameters, list) else [parameters]) if isinstance(page, dict)]
+    return GoldenPath(
+        ref=entity.ref,
+        namespace=entity.namespace,
+        name=entity.name,
+        title=entity.title,
+        description=str(metadata.get("description") or ""),
+        type=entity.type,
+        lifecycle=entity.lifecycle,
+        owner=entity.owner,
+        tags=tuple(str(tag) for tag in metadata.get("tags") or ()),
+        links=tuple(_links(metadata)),
+        what_you_get=tuple(
+            line.strip(" -*") for line in entity.annotations.get(WHAT_YOU_GET, "").splitlines() if line.strip()
+        ),
+        pages=tuple({"title": _PAGE_TITLE, **page} for page in given or [{"title": "Start"}]),
+        parameters=parameters,
+        steps=tuple(step for step in spec.get("steps") or () if isinstance(step, Mapping)),
+        output=spec["output"] if isinstance(spec.get("output"), Mapping) else {},
+        labels=_labels(spec),
+        base=entity.source.ref,
+        version=_digest(entity),
+    )
+
+
+def _links(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = [link for link in metadata.get("links") or () if isinstance(link, Mapping)]
+    return [(str(link.get("title") or link["url"]), str(link["url"])) for link in found if _is_web(link.get("url"))]
+
+
+def _is_web(url: object) -> bool:
+    return isinstance(url, str) and url.startswith(("https://", "http://"))
+
+
+def _labels(spec: Mapping[str, Any]) -> dict[str, str]:
+    presentation = spec.get("presentation")
+    labels = presentation.get("buttonLabels") if isinstance(presentation, Mapping) else None
+    return {key: str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {}
+
+
+def _digest(entity: Entity) -> str:
+    """Of what the form and the run depend on; where it was read from and when make no difference."""
+    body = [entity.data.get("apiVersion"), entity.ref, entity.title, entity.spec]
+    return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()

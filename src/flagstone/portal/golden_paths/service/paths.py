@@ -1,0 +1,156 @@
+"""The gallery, one golden path, its plan, and its start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+
+from flagstone.contracts.gateway import GatewayInfo, RunGateway
+from flagstone.contracts.plans import Plan
+from flagstone.contracts.runs import RunRequest, RunView
+from flagstone.foundation.access import AccessService
+from flagstone.foundation.audit import AuditLog
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import Invalid, NotFound, Problem
+from flagstone.portal.catalog import CatalogQuery, CatalogService
+from flagstone.portal.golden_paths.model import GoldenPath, golden_path, owner_of, workflow
+from flagstone.portal.golden_paths.permissions import RUN
+from flagstone.toolkit.web.forms import Fault, answers, check
+
+MAX_VALUES = 500_000
+"""Characters of all answers together, as JSON."""
+_PAGE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """A page of golden paths: the recommended ones are only on the first."""
+
+    recommended: tuple[GoldenPath, ...]
+    others: tuple[GoldenPath, ...]
+    next_cursor: str | None = None
+
+    @property
+    def count(self) -> int:
+        """How many are on this page."""
+        return len(self.recommended) + len(self.others)
+
+
+class GoldenPathService:
+    """Reads templates from the catalog and asks the platform through the gateway."""
+
+    def __init__(self, catalog: CatalogService, gateway: RunGateway, access: AccessService, audit: AuditLog) -> None:
+        self._catalog = catalog
+        self._gateway = gateway
+        self._access = access
+        self._audit = audit
+
+    def platform(self) -> GatewayInfo:
+        """What is behind the door."""
+        return self._gateway.info()
+
+    def may_run(self, principal: Principal) -> bool:
+        """Whether a person may start golden paths at all."""
+        return self._access.decide(principal, RUN).allowed
+
+    def gallery(self, text: str = "", *, tag: str = "", cursor: str | None = None, limit: int = _PAGE) -> Gallery:
+        """Golden paths by title, the recommended ones before, deprecated ones last on their page."""
+        query = CatalogQuery(
+            kinds=("template",), text=text or None, tags=(tag,) if tag else (), cursor=cursor, limit=limit
+        )
+        page = self._catalog.list(query)
+        found = self._read([row.ref for row in page.items])
+        first: list[GoldenPath] = []
+        if cursor is None:
+            starred = self._catalog.list(
+                CatalogQuery(kinds=("template",), text=text or None, tags=("recommended",), limit=limit)
+            )
+            wanted = [row.ref for row in starred.items if not tag or tag in row.tags]
+            first = [path for path in self._read(wanted) if not path.deprecated]
+        shown = {path.ref for path in first}
+        # Those that were recommended on the first page are not shown a second time further on.
+        rest = [
+            path
+            for path in found
+            if path.ref not in shown and not (cursor and path.recommended and not path.deprecated)
+        ]
+        return Gallery(tuple(first), tuple(sorted(rest, key=lambda path: path.deprecated)), page.next_cursor)
+
+    def _read(self, refs: list[str]) -> list[GoldenPath]:
+        entities = self._catalog.get_many(refs)
+        return [golden_path(entities[ref]) for ref in refs if ref in entities]
+
+    def get(self, namespace: str, name: str) -> GoldenPath:
+        """One golden path. Raises NotFound (``golden_paths.no_template``)."""
+        ref = f"template:{namespace}/{name}".lower()
+        entity = self._catalog.find(ref)
+        if entity is None:
+            raise NotFound(
+                "golden_paths.no_template",
+                f"There is no golden path {namespace}/{name}.",
+                hint="See /create for those that there are, or register the file of a template at /catalog/import.",
+            )
+        return golden_path(entity)
+
+    def faults(self, path: GoldenPath, values: Mapping[str, Any]) -> list[list[Fault]]:
+        """What is wrong with the answers, page by page."""
+        complete = {**values, **answers(path.pages, values)}
+        return [check(page, complete) for page in path.pages]
+
+    def request(
+        self,
+        path: GoldenPath,
+        values: Mapping[str, Any],
+        secrets: Mapping[str, SecretStr],
+        *,
+        plan_digest: str | None = None,
+        key: str | None = None,
+    ) -> RunRequest:
+        """What the platform is asked for. Raises Invalid for wrong answers or a template that cannot run."""
+        if len(json.dumps(values, default=str)) > MAX_VALUES:
+            raise Invalid("golden_paths.too_large", "The answers are too long.", hint="Shorten the longest text.")
+        wrong = [fault for page in self.faults(path, values) for fault in page]
+        if wrong:
+            raise Invalid(
+                "golden_paths.bad_answers",
+                f"Some answers for {path.title} are missing or wrong.",
+                problems=[Problem(fault.message, field=fault.name or None) for fault in wrong],
+            )
+        inputs = answers(path.pages, values)
+        return RunRequest(
+            workflow=workflow(path, inputs),
+            inputs=inputs,
+            secrets=dict(secrets),
+            owner=owner_of(path, inputs),
+            plan_digest=plan_digest,
+            idempotency_key=key,
+        )
+
+    def plan(
+        self, principal: Principal, path: GoldenPath, values: Mapping[str, Any], secrets: Mapping[str, SecretStr]
+    ) -> Plan:
+        """What a run would do; nothing is changed. Raises Invalid, Denied, Unavailable."""
+        self._access.check(principal, RUN, resource=path.ref)
+        return self._gateway.plan(self.request(path, values, secrets), principal)
+
+    def start(
+        self,
+        principal: Principal,
+        path: GoldenPath,
+        values: Mapping[str, Any],
+        secrets: Mapping[str, SecretStr],
+        *,
+        plan_digest: str | None = None,
+        key: str | None = None,
+    ) -> RunView:
+        """Start a run; the same key gives the same run. Raises Conflict when the plan is not the one that was seen."""
+        self._access.check(principal, RUN, resource=path.ref)
+        run = self._gateway.submit(self.request(path, values, secrets, plan_digest=plan_digest, key=key), principal)
+        self._audit.record(
+            principal, RUN, path.ref, detail={"run": run.id, "number": run.number, "version": path.version}
+        )
+        return run

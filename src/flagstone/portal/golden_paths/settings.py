@@ -1,0 +1,14 @@
+"""Settings of golden paths."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from flagstone.toolkit.settings import SettingsModel
+
+
+class GoldenPathsSettings(SettingsModel):
+    """Section ``[golden_paths]``."""
+
+    draft_days: float = Field(default=30, gt=0)
+    """How long a draft that nobody touches is kept."""
