@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from flagstone.kernel.errors import Invalid, NotFound
 from flagstone.kernel.refs import EntityRef, parse_ref
 from flagstone.toolkit.cli import Session, session
 from flagstone.toolkit.cli.follow import follow_run
 from flagstone.toolkit.cli.session import AsJson, Token, Url
+from flagstone.toolkit.yaml import load_documents
 
 _COLUMNS = {
     "workload": "WORKLOAD",
@@ -171,11 +171,12 @@ def _ref(name: str | None) -> EntityRef:
         return parse_ref(name, default_kind="component")
     file = Path("catalog-info.yaml")
     try:
-        for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
-            if isinstance(document, dict) and document.get("kind") == "Component":
-                meta = document["metadata"]
+        for document in load_documents(file.read_bytes(), name=str(file)):
+            value = document.value
+            if isinstance(value, dict) and value.get("kind") == "Component":
+                meta = value["metadata"]
                 return EntityRef("component", meta.get("namespace", "default"), meta["name"])
-    except (OSError, yaml.YAMLError, KeyError) as error:
+    except (OSError, KeyError, TypeError) as error:
         raise Invalid(
             "cli.which_component",
             "No component was named, and this folder has no readable catalog-info.yaml.",

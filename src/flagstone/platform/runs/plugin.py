@@ -39,7 +39,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         signals=deps.get(Signals),
         # The git hosting is a slice that comes later, and a platform may go without.
         hosted=lambda: deps.find(HostedFiles),  # type: ignore[type-abstract]
-        allowed_folders=deps.settings("sources", SourcesSettings).allowed_folders,
+        allowed_folders=deps.settings("sources", SourcesSettings).folders,
     )
     parts = assemble(others, engine, settings, data / "workspaces")
     deps.provide(parts.service)

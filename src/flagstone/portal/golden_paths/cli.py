@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.text import Text
 
 from flagstone.kernel.errors import Denied, Invalid
@@ -16,6 +15,7 @@ from flagstone.kernel.refs import parse_ref
 from flagstone.toolkit.cli import Output, session
 from flagstone.toolkit.cli.follow import follow_run
 from flagstone.toolkit.cli.session import AsJson, Token, Url
+from flagstone.toolkit.yaml import load_documents
 
 _SIGN = {
     "create": ("+", "green"),
@@ -145,12 +145,12 @@ def _values(schema: dict[str, Any], file: Path | None, pairs: list[str]) -> dict
     found: dict[str, Any] = {}
     if file is not None:
         try:
-            loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
+            documents = load_documents(file.read_bytes(), name=str(file))
+        except OSError as error:
             raise Invalid("cli.bad_values_file", f"{file} cannot be read: {error}.") from error
-        if not isinstance(loaded, dict):
+        if len(documents) != 1 or not isinstance(documents[0].value, dict):
             raise Invalid("cli.bad_values_file", f"{file} must hold names and values.")
-        found.update(loaded)
+        found.update(documents[0].value)
     types = {
         key: item.get("type")
         for step in schema.get("steps", [])
