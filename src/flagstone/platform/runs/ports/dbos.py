@@ -23,7 +23,7 @@ APPLICATION = "flagstone"
 VERSION = "1"
 """Grows when executions that older code began cannot be gone on with; recovery is within one version."""
 QUEUE = "runs"
-_POLL = 0.1
+_POLL = 0.2
 
 
 class DbosEngine:

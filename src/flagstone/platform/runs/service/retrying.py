@@ -14,10 +14,14 @@ _DONE = frozenset({"succeeded", "skipped"})
 
 @dataclass(frozen=True, slots=True)
 class RetryPlan:
-    """The steps to be put back, by index, with the rows they get; and those whose open side effect is released."""
+    """The steps to be put back, by index, with the rows they get.
+
+    ``released``: their outcome is unknown and they are to be done again. ``taken_as_done``: the person goes on after them.
+    """
 
     rows: dict[int, list[StepRecord]]
     released: tuple[str, ...]
+    taken_as_done: tuple[StepRecord, ...]
 
 
 def plan_retry(run: RunRecord, steps: Sequence[StepRecord], from_step: str | None) -> RetryPlan:
@@ -40,8 +44,9 @@ def plan_retry(run: RunRecord, steps: Sequence[StepRecord], from_step: str | Non
             rows[index] = [_fresh(mine[0], id=definition.id, turn=0, key=None, value=None, scope=scope)]
             continue
         rows[index] = [_again(step) if (step.index, step.turn) >= (start.index, start.turn) else step for step in mine]
-    released = tuple(step.id for step in steps if step.state == "unknown")
-    return RetryPlan(rows, released)
+    unknown = [step for step in steps if step.state == "unknown"]
+    before = tuple(step for step in unknown if (step.index, step.turn) < (start.index, start.turn))
+    return RetryPlan(rows, tuple(step.id for step in unknown if step not in before), before)
 
 
 def _start(run: RunRecord, steps: Sequence[StepRecord], from_step: str | None) -> StepRecord:

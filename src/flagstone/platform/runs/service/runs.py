@@ -240,6 +240,10 @@ class RunService:
                 recorder.steps.release_intents(record.id, step_id)
             for index, rows in plan.rows.items():
                 recorder.steps.replace(record.id, index, rows)
+            for step in plan.taken_as_done:
+                recorder.steps.change(record.id, step.id, state="skipped")
+                taken = recorder.step_event(step, "skipped", reason=f"{actor.name} says that it is done")
+                recorder.append(record.id, [taken])
             first = next(iter(plan.rows.values()))[0].id if plan.rows else ""
             recorder.append(record.id, [recorder.run_event("queued", by=actor.name, retry_from=first)])
             self._audit.record(
