@@ -78,7 +78,7 @@ class DeploymentPlanner:
         before = current.version if current else "nothing"
         return self._intend(
             found,
-            f"{target.version} is brought up; {before} serves until it is healthy, and goes on if it does not become so.",
+            f"{target.version} is brought up; {before} serves until it is healthy, and goes on if it fails.",
             Release=f"{before} → {target.version}",
             Commit=f"{target.commit[:12]} {target.message}".strip(),
         )

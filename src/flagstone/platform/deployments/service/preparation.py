@@ -146,8 +146,7 @@ class Preparation:
         problems = score.unprovided(workload.document, place.name, file=SCORE_FILE, line=workload.line)
         runtime = self._runtimes.get(place.runtime)
         for problem in runtime.check(workload.document):
-            path = tuple(problem.field.split(".")) if problem.field else ()
-            line = problem.line if problem.line is not None or not path else workload.line(path)
+            line = problem.line if problem.line is not None else _line(workload, problem.field or "")
             problems.append(replace(problem, file=problem.file or SCORE_FILE, line=line))
         if problems:
             raise Invalid(
@@ -212,6 +211,18 @@ class Preparation:
 
 
 _PLANNER = Principal("system", "system:planner", "planner")
+
+
+def _line(workload: Workload, field: str) -> int | None:
+    """The line of a dotted field, or of what is nearest above it; names of annotations hold dots themselves."""
+    parts = field.split(".")
+    if parts[:2] == ["metadata", "annotations"]:
+        parts = [*parts[:2], ".".join(parts[2:])]
+    for end in range(len(parts), 0, -1):
+        line = workload.line(tuple(parts[:end]))
+        if line is not None:
+            return line
+    return None
 
 
 def _required(read: Read) -> Callable[[str], bytes]:

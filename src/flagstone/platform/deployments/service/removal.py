@@ -42,7 +42,7 @@ class Removal:
         return words
 
     def remove(self, deployment: Deployment, progress: Callable[[str], None]) -> list[str]:
-        """Remove it from its runtime, delete its files; says what was removed. Raises Conflict when something remains."""
+        """Remove it from its runtime, delete its files; says what went. Raises Conflict when something remains."""
         process = _process(deployment.pid)
         runtime = self._runtimes.get(deployment.runtime)
         removed = runtime.remove(deployment.id)
