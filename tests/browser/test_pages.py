@@ -1,0 +1,134 @@
+"""Every page: accessible, no complaint of the browser, nothing from elsewhere, no overflow; light and dark, desktop and phone."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flagstone.testing.server import wait_until
+
+from tests.browser.conftest import Visitor, sign_in_link
+from tests.e2e.conftest import create_service
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+
+PAGES = {
+    "home": "/",
+    "catalog": "/catalog",
+    "catalog-filtered": "/catalog?kind=api&q=order",
+    "catalog-nothing": "/catalog?q=nothing-has-this-name",
+    "entity": "/catalog/component/default/tester",
+    "entity-api": "/catalog/api/default/{api}",
+    "entity-group": "/catalog/group/default/platform",
+    "relations": "/catalog/component/default/tester/relations",
+    "import": "/catalog/import",
+    "problems": "/catalog/problems",
+    "create": "/create",
+    "wizard": "/create/default/python-web-service",
+    "runs": "/runs",
+    "run": "/runs/1",
+    "repositories": "/repositories",
+    "repository": "/repositories/acme/tester",
+    "admin": "/admin",
+    "plugins": "/admin/plugins",
+    "people": "/admin/people",
+    "person": "/admin/people/admin",
+    "permissions": "/admin/permissions",
+    "settings": "/admin/settings",
+    "components": "/admin/ui",
+    "api": "/api/docs",
+    "audit": "/audit",
+    "me": "/me",
+    "tokens": "/me/tokens",
+    "password": "/me/password",
+    "sessions": "/me/sessions",
+    "not-found": "/catalog/component/default/does-not-exist",
+}
+
+
+@pytest.fixture(scope="module")
+def state(browser, acme):
+    """A signed-in session, and a service to look at."""
+    run = create_service(acme, "tester")
+    assert run["state"] == "succeeded"
+    wait_until(
+        lambda: acme.client().get("/api/v1/entities/component/default/tester").status_code == 200, 20, "the entity"
+    )
+    visitor = Visitor(browser, acme)
+    visitor.page.goto(sign_in_link(acme))
+    visitor.page.get_by_role("button").filter(has_text="ign in").first.click()
+    visitor.page.wait_for_load_state()
+    saved = visitor.context.storage_state()
+    visitor.close()
+    return saved
+
+
+@pytest.fixture(scope="module")
+def api_name(acme):
+    return acme.get("/api/v1/entities", kind="api", limit=1)["items"][0]["name"]
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["desktop", "phone"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_accessible_and_fits(browser, acme, state, api_name, theme, size):
+    faults = {}
+    for name, path in PAGES.items():
+        visitor = Visitor(browser, acme, size=size, theme=theme, state=state)
+        page = visitor.page
+        answer = page.goto(path.replace("{api}", api_name))
+        expected = 404 if name == "not-found" else 200
+        found = [] if answer.status == expected else [f"status {answer.status}"]
+        page.wait_for_load_state("networkidle") if name not in ("run",) else page.wait_for_timeout(500)
+        result = Axe().run(page).response
+        found += [
+            f"{item['id']}: {[node['html'][:120] for node in item['nodes'][:2]]}" for item in result["violations"]
+        ]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append("overflows")
+        if page.locator("h1").count() != 1:
+            found.append(f"{page.locator('h1').count()} h1")
+        visitor.shot(f"page-{name}-{theme}-{size[0]}")
+        found += [text for text in visitor.complaints if not (name == "not-found" and "404" in text)]
+        visitor.context.close()
+        if found:
+            faults[name] = found
+    assert faults == {}
+
+
+def test_the_palette_finds_entities_golden_paths_and_pages(browser, acme, state):
+    visitor = Visitor(browser, acme, state=state)
+    page = visitor.page
+    page.goto("/")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox").first.fill("tester")
+    page.get_by_role("option").filter(has_text="tester").first.wait_for()
+    page.get_by_role("combobox").first.fill("python")
+    page.get_by_role("option").filter(has_text="Python web service").first.wait_for()
+    page.get_by_role("combobox").first.fill("audit")
+    page.get_by_role("option").filter(has_text="Audit log").first.wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/audit")
+    visitor.close()
+
+
+def test_the_catalog_is_usable_from_the_keyboard(browser, acme, state):
+    visitor = Visitor(browser, acme, state=state)
+    page = visitor.page
+    page.goto("/catalog")
+    page.keyboard.press("/")
+    page.keyboard.type("tester")
+    page.get_by_role("link", name="tester").first.wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    page.wait_for_url(acme.url + "/")
+    visitor.close()
+
+
+def test_a_stranger_sees_the_sign_in_page_and_nothing_else(browser, acme):
+    visitor = Visitor(browser, acme)
+    page = visitor.page
+    page.goto("/catalog")
+    page.wait_for_url("**/login?next=*")
+    assert Axe().run(page).response["violations"] == []
+    visitor.shot("sign-in")
+    visitor.close()
