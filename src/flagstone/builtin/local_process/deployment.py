@@ -163,6 +163,8 @@ class Deployment:
         """Start an instance beside what runs and wait until it is healthy. Raises RolloutFailed."""
         release = plan.spec.release
         self._set("deploying", f"{release} is starting.", pid=self._status.pid, restarts=self._status.restarts)
+        if plan.workload.ports:
+            self._ensure_front(plan.spec.name)
         instance: Instance | None = None
         try:
             instance = Instance(plan)
@@ -173,7 +175,12 @@ class Deployment:
         except (NotHealthy, FlagstoneError) as error:
             reason = error.message if isinstance(error, FlagstoneError) else str(error)
             hint = error.hint if isinstance(error, FlagstoneError) else None
-            raise self._rolled_back(plan, instance, "the deployment was cancelled" if cancelled() else reason, hint) from error
+            reason = "the deployment was cancelled" if cancelled() else reason
+            raise self._rolled_back(plan, instance, reason, hint) from error
+        except BaseException:
+            if instance is not None:
+                instance.stop()
+            raise
         progress(f"{release} is healthy after {took:.1f} s.")
         plan.log.note(f"{release} is healthy after {took:.1f} s")
         return instance
@@ -192,6 +199,8 @@ class Deployment:
             with self._lock:
                 self._publish(replace(self._status, message=f"{message} {active.plan.spec.release} still runs.", last_log=last))
         else:
+            if self._front is not None:
+                self._front.close_service("did not start")
             self._set("failed", message, last_log=last)
         self.folder.forget_releases(active.plan.spec.release_id if active is not None else None)
         return RolloutFailed(message, last_log=last, hint=hint or "Mend it, push, and deploy again. The last lines of its log tell more.")
@@ -213,6 +222,7 @@ class Deployment:
         if self._front is not None and front is None:
             self._front.close()
             self._front = None
+            self._ports.release(self.id)
             self.folder.remember(port=None)
             supervision.report()
         if old is not None:

@@ -48,7 +48,8 @@ class Options:
                 f"The options of the runtime 'local' are not valid: {', '.join(sorted(wrong))}.",
                 hint=f"Known options, all positive numbers: {', '.join(sorted(known))}.",
             )
-        return cls(**{name: known[name](value) for name, value in values.items()})
+        converted: dict[str, Any] = {name: known[name](value) for name, value in values.items()}
+        return cls(**converted)
 
 
 def _number(value: object) -> bool:

@@ -1,0 +1,1 @@
+"""Conformance suites: one for each kind of extension. Subclass one and give it what you wrote."""
