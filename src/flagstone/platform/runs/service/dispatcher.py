@@ -18,6 +18,7 @@ from flagstone.platform.runs.store import RunStore
 log = logging.getLogger("flagstone.runs")
 
 _TIDY_EVERY = 300.0
+"""Most seconds between looks for workspaces to remove."""
 
 
 class Dispatcher:
@@ -84,7 +85,7 @@ class Dispatcher:
                     tidy_in -= self._settings.reconcile_seconds
                     if tidy_in <= 0:
                         self._tidy()
-                        tidy_in = _TIDY_EVERY
+                        tidy_in = min(_TIDY_EVERY, self._settings.keep_workspaces * 360)
             except Exception:
                 log.exception("runs could not be looked after; trying again")
                 self._stopped.wait(1)

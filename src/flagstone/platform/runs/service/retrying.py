@@ -16,7 +16,7 @@ _DONE = frozenset({"succeeded", "skipped"})
 class RetryPlan:
     """The steps to be put back, by index, with the rows they get.
 
-    ``released``: their outcome is unknown and they are to be done again. ``taken_as_done``: the person goes on after them.
+    ``released``: their outcome is unknown, they are done again. ``taken_as_done``: the person goes on after them.
     """
 
     rows: dict[int, list[StepRecord]]

@@ -1,6 +1,6 @@
 """The slice with real databases and a real engine, in this process or as a child that may be killed.
 
-    python harness.py FOLDER KEY    starts (or goes on with) the run of the workflow in FOLDER/workflow.json and waits for it
+python harness.py FOLDER KEY    starts (or goes on with) the run of the workflow in FOLDER/workflow.json and waits for it
 """
 
 from __future__ import annotations
@@ -125,14 +125,14 @@ class Speak(Action):
     class Input(Inputs):
         text: str = ""
         lines: int = 0
-        outputs: dict = {}
+        outputs: dict = {}  # noqa: RUF012
         fail: str = ""
         temporary: int = 0
         wait: float = 0
         deaf: bool = False
 
     class Output(Outputs):
-        model_config = {"extra": "allow"}
+        model_config = {"extra": "allow"}  # noqa: RUF012  pydantic copies it
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -199,7 +199,12 @@ class Harness:
         self.access = AccessService(self.audit)
         self.access.register(PERMISSIONS, "runs")
         vault = VaultService(self.db, VaultKey(b"k" * 32), self.audit)
-        quick = {"retry_base_seconds": 0.01, "cancel_grace_seconds": 0.5, "reconcile_seconds": 0.3, "stop_grace_seconds": 0.2}
+        quick = {
+            "retry_base_seconds": 0.01,
+            "cancel_grace_seconds": 0.5,
+            "reconcile_seconds": 0.3,
+            "stop_grace_seconds": 0.2,
+        }
         self.settings = RunsSettings(**{**quick, **settings})
         engine = DbosEngine(
             engine_url or f"sqlite:///{folder / 'engine.db'}",
@@ -271,7 +276,9 @@ def main(folder: Path, key: str) -> None:
     """What the child process does."""
     options = json.loads((folder / "options.json").read_text())
     harness = Harness(folder, **options["settings"], **options.get("urls", {})).start()
-    run = harness.submit(options["steps"], options.get("inputs"), idempotency_key=key, secrets=options.get("secrets", {}))
+    run = harness.submit(
+        options["steps"], options.get("inputs"), idempotency_key=key, secrets=options.get("secrets", {})
+    )
     run = harness.wait(run.id, timeout=60)
     harness.stop()
     print(json.dumps({"state": run.state, "output": [step.outputs for step in run.steps]}))

@@ -22,7 +22,10 @@ STEPS = [
     {"id": "two", "action": "count:key", "input": {"name": "two"}},
     {"id": "three", "action": "count:natural", "input": {"name": "three"}},
     {"id": "many", "action": "count:probe", "each": ["a", "b"], "input": {"name": "${{ each.value }}"}},
-    {"id": "end", "input": {"text": "all ${{ steps.many.output.name }}", "outputs": {"x": "${{ steps.one.output.name }}"}}},
+    {
+        "id": "end",
+        "input": {"text": "all ${{ steps.many.output.name }}", "outputs": {"x": "${{ steps.one.output.name }}"}},
+    },
 ]
 
 
