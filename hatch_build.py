@@ -105,7 +105,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchlin
         """What the build environment must have; empty when the assets are already there."""
         return [NODE] if self._needed() else []
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  hatchling's signature
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before files are collected."""
         build_data["artifacts"].append(f"{STATIC.as_posix()}/**")
         if self._needed():

@@ -1,6 +1,6 @@
 """The data of the gallery: every component of the kit in every state, with fictional content.
 
-The page is ``ui/gallery.html``; it is also what the accessibility and screenshot tests look at. A new macro gets a place here.
+The page is ``ui/gallery.html``; it is also what the accessibility tests look at. A new macro gets a place here.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -127,13 +128,24 @@ class Pages:
             fragment="layout/error_fragment.html",
         )
 
+    def part(self, request: Request, template: str, values: Mapping[str, object]) -> Markup:
+        """A piece to be put into a page, such as a card of a plugin; it sees what a page sees and ``values``.
+
+        :raises jinja2.TemplateError: as :meth:`render`.
+        """
+        html = self.environment.get_template(template).render({**values, **self._surroundings(request)})
+        return Markup(html)  # noqa: S704  the template escaped what is not markup
+
     def _variables(self, request: Request, page: object) -> dict[str, object]:
-        chrome = getattr(request.state, "chrome", None)
-        if chrome is None:
-            # Most requests never render a page, so what surrounds one is made only when it is needed.
-            make = getattr(request.app.state, "make_chrome", None)
-            chrome = make(request) if make else Chrome(product=self._product)
         if not is_dataclass(page) or isinstance(page, type):
             raise TypeError(f"a page is a dataclass instance, not {type(page).__name__}")
         values = {field.name: getattr(page, field.name) for field in fields(page)}
-        return {"request": request, "chrome": chrome, "fragment": is_fragment(request), **values}
+        return {**self._surroundings(request), **values}
+
+    def _surroundings(self, request: Request) -> dict[str, object]:
+        chrome = getattr(request.state, "chrome", None)
+        if chrome is None:
+            # Most requests never render a page, so what surrounds one is made only when it is needed.
+            make = getattr(getattr(request.scope.get("app"), "state", None), "make_chrome", None)
+            chrome = make(request) if make else Chrome(product=self._product)
+        return {"request": request, "chrome": chrome, "fragment": is_fragment(request)}

@@ -26,7 +26,10 @@ from flagstone.toolkit.web.pages import ErrorPage, Pages
 
 NAVIGATION = (
     (None, (NavItem("/", "Home", "house", "home"), NavItem("/catalog", "Catalog", "layout-list", "catalog"))),
-    ("Build", (NavItem("/create", "Create", "circle-plus", "create"), NavItem("/runs", "Runs", "circle-play", "runs", 2))),
+    (
+        "Build",
+        (NavItem("/create", "Create", "circle-plus", "create"), NavItem("/runs", "Runs", "circle-play", "runs", 2)),
+    ),
     ("Govern", (NavItem("/admin", "Admin", "settings", "admin"),)),
 )
 TEMPLATES = {
@@ -119,7 +122,10 @@ class GalleryApp:
 
     async def run(self, request: Request) -> Response:
         self.chrome(request, "runs")
-        steps = (("fetch", "Fetch", "fetch:template", "waiting", None), ("deploy", "Deploy", "deploy:start", "waiting", None))
+        steps = (
+            ("fetch", "Fetch", "fetch:template", "waiting", None),
+            ("deploy", "Deploy", "deploy:start", "waiting", None),
+        )
         query = f"?{request.url.query}" if request.url.query else ""
         return self.pages.render(request, "t/run.html", RunPage(steps, query))
 
@@ -130,7 +136,9 @@ class GalleryApp:
         count = int(request.query_params.get("lines", "40"))
         cut = int(request.query_params.get("cut", "0"))
         return StreamingResponse(
-            self._stream(int(last or 0), count, cut), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            self._stream(int(last or 0), count, cut),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store"},
         )
 
     async def _stream(self, after: int, count: int, cut: int) -> AsyncIterator[str]:
