@@ -110,6 +110,7 @@ class Bench:
         self._releases += 1
         release = f"r{self._releases}"
         source = self.folder / "sources" / new_id()
+        source.mkdir(parents=True)
         for path, text in files.items():
             target = source / path
             target.parent.mkdir(parents=True, exist_ok=True)
