@@ -172,9 +172,10 @@ class Preparation:
             "Environment": f"{place.title} ({place.type})",
             "Runtime": place.runtime,
         }
-        facts.update(_workload_facts(workload))
         facts.update(self._runtime_facts(prepared, known, number, read))
-        facts["Health"] = _health(release, current.version if current else None, self._health_timeout)
+        for label, text in _workload_facts(workload).items():
+            facts.setdefault(label, text)
+        facts["If it fails"] = _fallback(release, current.version if current else None, self._health_timeout)
         return Preview(
             deployment=place_id,
             workload=workload.name,
@@ -262,9 +263,10 @@ def _workload_facts(workload: Workload) -> dict[str, str]:
         command = [*container.get("command", ()), *container.get("args", ())]
         if command:
             facts[f"{prefix}Command"] = " ".join(command)
-        for label, key in (("Readiness probe", "readinessProbe"), ("Liveness probe", "livenessProbe")):
-            if key in container:
-                facts[prefix + label] = _probe(container[key])
+        if "readinessProbe" in container:
+            facts[f"{prefix}Health"] = _probe(container["readinessProbe"])
+        if "livenessProbe" in container:
+            facts[f"{prefix}Liveness"] = _probe(container["livenessProbe"])
         limits = container.get("resources", {}).get("limits", {})
         if limits:
             facts[f"{prefix}Limits"] = ", ".join(f"{key} {value}" for key, value in sorted(limits.items()))
@@ -281,8 +283,8 @@ def _probe(probe: dict[str, dict[str, object]]) -> str:
     return f"GET {probe['httpGet']['path']} on port {probe['httpGet']['port']}"
 
 
-def _health(release: str, current: str | None, timeout: float) -> str:
+def _fallback(release: str, current: str | None, timeout: float) -> str:
     text = f"{release} has {timeout:g} seconds to become healthy"
     if current is None or current == release:
         return f"{text}; if it does not, the run fails and shows its last log lines."
-    return f"{text}. {current} serves until then, and goes on serving if {release} fails."
+    return f"{text}. {current} serves until then, and goes on serving if {release} does not."

@@ -113,9 +113,11 @@ class Rollouts:
     ) -> NoReturn:
         cancelled = rollout.execution.cancelled()
         values = self._truth(rollout, runtime)
-        message = (
-            f"{_reason(rollout.release, error, cancelled=cancelled)}{_what_serves(rollout.current, values['state'])}"
-        )
+        reason = _reason(rollout.release, error, cancelled=cancelled)
+        message = f"{reason}{_what_serves(rollout.current, values['state'])}"
+        if reason in values["message"]:
+            # The runtime says it as well: with two wordings every later report would look like news.
+            message = values["message"]
         last_log = error.last_log if isinstance(error, RolloutFailed) else ()
         self._recorder.end(
             deployment,

@@ -91,7 +91,7 @@ def app_files(version="v1", *, name="orders", owner="checkout", extra="", **file
     return {path: text for path, text in found.items() if text is not None}
 
 
-def migrations(db):
+def migrations(db, **more):
     folder = FLAGSTONE
     return migrated(
         db,
@@ -100,6 +100,7 @@ def migrations(db):
         repositories=folder / "platform/repositories/migrations",
         environments=folder / "platform/environments/migrations",
         deployments=folder / "platform/deployments/migrations",
+        **more,
     )
 
 
