@@ -1,4 +1,4 @@
-"""The foundation over one database, and an application over it: for tests of slices that need people and permissions."""
+"""The foundation over one database, and an application over it: for tests that need people and permissions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
 
 from flagstone.foundation import access as access_slice
 from flagstone.foundation import audit as audit_slice
@@ -20,6 +21,7 @@ from flagstone.foundation.audit import AuditLog
 from flagstone.foundation.events import EventLog
 from flagstone.foundation.identity import IdentityMiddleware, IdentityService, IdentitySettings
 from flagstone.foundation.vault import VaultKey, VaultService
+from flagstone.kernel.actor import Principal
 from flagstone.kernel.clock import Now, utc_now
 from flagstone.sdk import Permission
 from flagstone.testing.databases import migrated
@@ -27,6 +29,7 @@ from flagstone.testing.people import CHEAP, People, people
 from flagstone.toolkit.db import Database
 from flagstone.toolkit.signals import Signals
 from flagstone.toolkit.telemetry.requests import RequestMiddleware
+from flagstone.toolkit.web.chrome import Chrome, Person
 from flagstone.toolkit.web.problems import install
 
 SLICES = ("events", "audit", "vault", "identity")
@@ -73,10 +76,16 @@ class Foundation:
             openapi_url=None,
         )
         app.state.access = self.access
+        app.state.make_chrome = self._chrome
         install(app, None)
         for router in routers:
             app.include_router(router)
         return app
+
+    def _chrome(self, request: HTTPConnection) -> Chrome:
+        principal: Principal = request.state.principal
+        person = None if principal.kind == "anonymous" else Person(principal.name)
+        return Chrome("Flagstone", person, csrf_token=self.identity.csrf_token(request), sign_out="/logout")
 
 
 def _migrations(name: str) -> Path:

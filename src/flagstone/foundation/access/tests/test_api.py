@@ -8,12 +8,12 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, WebSocketRoute
-from flagstone.testing.client import Client
 
 from flagstone.foundation.access import api, census, permit, public
 from flagstone.foundation.audit import AuditQuery
 from flagstone.kernel.actor import Principal
 from flagstone.sdk import Permission
+from flagstone.testing.client import Client
 from flagstone.testing.foundation import Foundation
 
 OWNED = Permission("things.delete", "Delete things", "maintainer", owner=True)
@@ -55,7 +55,9 @@ def client(foundation):
 def test_a_guarded_route_answers_by_role(client, people, foundation):
     assert client.delete("/things/a").status_code == 401
     assert client.delete("/things/a", headers=people.viewer.headers).status_code == 403
-    assert client.delete("/things/a", headers=people.developer.headers).status_code == 200, "might own it: the service decides"
+    assert client.delete("/things/a", headers=people.developer.headers).status_code == 200, (
+        "might own it: the service decides"
+    )
     assert client.delete("/things/a", headers=people.maintainer.headers).json() == "Mona"
     (row,) = foundation.audit.list(AuditQuery(outcome="denied")).items
     assert (row.actor_name, row.action, row.resource) == ("Vera", "things.delete", "/things/a")

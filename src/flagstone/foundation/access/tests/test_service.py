@@ -121,7 +121,14 @@ def test_a_denial_names_the_permission_the_role_and_whom_to_ask_and_is_audited(f
     with pytest.raises(Denied) as caught:
         access.check(who("developer"), OWNED.name, owner=OWNER, resource="component:default/checkout")
     text = str(caught.value)
-    for part in ("catalog.entity.delete", "maintainer", "developer", OWNER, "administrator", "component:default/checkout"):
+    for part in (
+        "catalog.entity.delete",
+        "maintainer",
+        "developer",
+        OWNER,
+        "administrator",
+        "component:default/checkout",
+    ):
         assert part in text
     (row,) = foundation.audit.list(AuditQuery(outcome="denied")).items
     assert (row.action, row.resource, row.actor_id) == (OWNED.name, "component:default/checkout", "user:1")
@@ -149,7 +156,9 @@ def test_groups_come_from_all_sources_and_a_broken_one_takes_nothing_from_the_ot
     def broken(_ref):
         raise RuntimeError
 
-    access.add_membership_source(lambda ref: frozenset({"Group:default/A"}) if ref == "user:default/ada" else frozenset())
+    access.add_membership_source(
+        lambda ref: frozenset({"Group:default/A"}) if ref == "user:default/ada" else frozenset()
+    )
     access.add_membership_source(broken)
     access.add_membership_source(lambda _: frozenset({"group:default/b"}))
     assert access.groups("user:default/ada") == {"group:default/a", "group:default/b"}

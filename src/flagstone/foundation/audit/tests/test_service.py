@@ -31,7 +31,9 @@ def log(database):
 
 def fill(log, count=5):
     for number in range(count):
-        log.record(ADA if number % 2 else BOB, "catalog.entity.delete", f"component:default/{number}", detail={"n": number})
+        log.record(
+            ADA if number % 2 else BOB, "catalog.entity.delete", f"component:default/{number}", detail={"n": number}
+        )
 
 
 def test_the_migration_makes_the_tables_of_the_code(database):
@@ -199,7 +201,9 @@ def test_no_secret_gets_into_a_row_by_whatever_name_or_nesting(log, database):
 def test_details_are_bounded_and_always_json():
     assert redact("x" * 10_000)[-1] == "…"
     assert len(redact(list(range(1000)))) == 100
-    assert redact({"when": datetime(2026, 1, 1, tzinfo=UTC), "what": Path("/a"), "set": {"b", "a"}, "nul": "a\x00b"}) == {
+    assert redact(
+        {"when": datetime(2026, 1, 1, tzinfo=UTC), "what": Path("/a"), "set": {"b", "a"}, "nul": "a\x00b"}
+    ) == {
         "when": "2026-01-01T00:00:00.000Z",
         "what": "/a",
         "set": ["a", "b"],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from flagstone.testing.client import Client
 
 from flagstone.foundation.vault import api
+from flagstone.testing.client import Client
 from flagstone.testing.foundation import Foundation
 
 CANARY = "CANARY-9d2c4e-value"
@@ -56,7 +56,5 @@ def test_secrets_are_paged(client, people):
     for number in range(3):
         client.put(f"/api/v1/secrets/s{number}", json={"value": CANARY}, headers=people.admin.headers)
     first = client.get("/api/v1/secrets?limit=2", headers=people.admin.headers).json()
-    second = client.get(
-        "/api/v1/secrets", params={"cursor": first["next_cursor"]}, headers=people.admin.headers
-    ).json()
+    second = client.get("/api/v1/secrets", params={"cursor": first["next_cursor"]}, headers=people.admin.headers).json()
     assert [item["name"] for item in first["items"] + second["items"]] == ["s0", "s1", "s2"]

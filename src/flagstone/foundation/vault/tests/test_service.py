@@ -100,7 +100,11 @@ def test_a_deleted_secret_is_gone(vault):
 def test_another_key_is_told_as_such_and_changes_nothing(foundation, vault):
     put(vault)
     stranger = VaultService(foundation.db, VaultKey(os.urandom(32)), foundation.audit)
-    for attempt in (lambda: stranger.use("registry/password"), stranger.check_key, lambda: stranger.rotate_key(vault._key)):
+    for attempt in (
+        lambda: stranger.use("registry/password"),
+        stranger.check_key,
+        lambda: stranger.rotate_key(vault._key),
+    ):
         with pytest.raises(Unavailable) as caught:
             attempt()
         assert caught.value.code == "vault.wrong_key"
