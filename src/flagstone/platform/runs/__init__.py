@@ -10,9 +10,10 @@ What a workflow must look like, and its plan, belong to ``workflows``; what acti
 """
 
 from flagstone.platform.runs.model import digest
-from flagstone.platform.runs.permissions import PERMISSIONS
+from flagstone.platform.runs.permissions import PERMISSIONS, START
 from flagstone.platform.runs.ports import Engine, HostedFiles
 from flagstone.platform.runs.service import (
+    MASK,
     ActionRegistry,
     Place,
     Reading,
@@ -27,13 +28,16 @@ from flagstone.platform.runs.service import (
     parse_inputs,
     render_inputs,
     render_output,
+    syntax_fault,
     to_outputs,
     turns_of,
 )
 from flagstone.platform.runs.settings import RunsSettings
 
 __all__ = [
+    "MASK",
     "PERMISSIONS",
+    "START",
     "ActionRegistry",
     "Engine",
     "HostedFiles",
@@ -52,6 +56,7 @@ __all__ = [
     "parse_inputs",
     "render_inputs",
     "render_output",
+    "syntax_fault",
     "to_outputs",
     "turns_of",
 ]

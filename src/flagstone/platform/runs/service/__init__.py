@@ -6,10 +6,12 @@ from flagstone.platform.runs.service.assembly import RunsAssembly, assemble
 from flagstone.platform.runs.service.calling import to_outputs
 from flagstone.platform.runs.service.contexts import Place, StepContext
 from flagstone.platform.runs.service.expressions import (
+    MASK,
     Scope,
     condition_holds,
     render_inputs,
     render_output,
+    syntax_fault,
     turns_of,
 )
 from flagstone.platform.runs.service.files import RootFiles
@@ -20,6 +22,7 @@ from flagstone.platform.runs.service.steps import parse_inputs
 from flagstone.platform.runs.service.workspaces import Workspace, Workspaces
 
 __all__ = [
+    "MASK",
     "ActionRegistry",
     "Place",
     "Reading",
@@ -36,6 +39,7 @@ __all__ = [
     "parse_inputs",
     "render_inputs",
     "render_output",
+    "syntax_fault",
     "to_outputs",
     "turns_of",
 ]

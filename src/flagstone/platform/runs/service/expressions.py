@@ -11,14 +11,20 @@ from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Invalid
 from flagstone.platform.runs.model import StepRecord
 from flagstone.toolkit.templating import (
+    EXPRESSION_LIMITS,
     UNDEFINED,
     Extensions,
     evaluate_condition,
     expand_each,
     functions_called,
+    is_template,
     render_value,
     status_functions,
 )
+from flagstone.toolkit.templating.faults import TemplateError
+from flagstone.toolkit.templating.lexer import Syntax
+from flagstone.toolkit.templating.limits import Budget
+from flagstone.toolkit.templating.parser import parse
 
 MASK = "••••••"
 _RUN_ANYWAY = frozenset({"always", "failure"})
@@ -185,3 +191,16 @@ def failed_before(steps: Sequence[StepRecord], step: StepRecord) -> bool:
         for other in steps
         if (other.index, other.turn) < (step.index, step.turn)
     )
+
+
+def syntax_fault(value: Any) -> str | None:
+    """What is wrong with the syntax of a text that holds expressions; None when nothing is, or it is no text."""
+    if not isinstance(value, str) or not is_template(value):
+        return None
+    try:
+        parse(value, Syntax(), Budget(EXPRESSION_LIMITS))
+    except TemplateError as error:
+        return f"the expression cannot be read: {error.message}"
+    except RecursionError:
+        return "the expression is nested too deeply"
+    return None

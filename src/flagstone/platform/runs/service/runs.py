@@ -62,8 +62,8 @@ class RunService:
         was used for something else; Invalid when the request is too large.
         """
         self._access.check(actor, START, owner=request.owner)
-        asked = digest(request.model_dump(mode="json", exclude={"idempotency_key", "plan_digest", "secrets"}))
-        known = self._known(request, actor, asked)
+        asked = _asked(request)
+        known = self.known(request, actor)
         if known is not None:
             return known
         self._check_size(request)
@@ -76,7 +76,7 @@ class RunService:
             raise
         if stored is None:
             self._secrets.discard(run_id, names)
-            again = self._known(request, actor, asked)
+            again = self.known(request, actor)
             if again is None:
                 raise Conflict(
                     "runs.key_in_use", "The idempotency key is being used at this moment.", hint="Try again."
@@ -84,14 +84,18 @@ class RunService:
             return again
         return self._view(stored)
 
-    def _known(self, request: RunRequest, actor: Principal, asked: str) -> RunView | None:
+    def known(self, request: RunRequest, actor: Principal) -> RunView | None:
+        """The run that this actor started with the same idempotency key; None when there is none.
+
+        Raises Conflict when that run is another one.
+        """
         if not request.idempotency_key:
             return None
         found = self._runs.by_key(actor.id, request.idempotency_key)
         if found is None:
             return None
         record, before = found
-        if before != asked:
+        if before != _asked(request):
             raise Conflict(
                 "runs.key_reused",
                 f"The idempotency key {request.idempotency_key!r} was used for another run, number {record.number}.",
@@ -274,3 +278,8 @@ class RunService:
 
 def _new_step(index: int, definition: StepDefinition) -> StepRecord:
     return StepRecord(definition.id, index, definition.name or definition.action, definition.action)
+
+
+def _asked(request: RunRequest) -> str:
+    """What tells two requests with one key apart."""
+    return digest(request.model_dump(mode="json", exclude={"idempotency_key", "plan_digest", "secrets"}))

@@ -1,0 +1,7 @@
+"""Use cases of workflows: check, plan, submit."""
+
+from __future__ import annotations
+
+from flagstone.platform.workflows.service.workflows import WorkflowService
+
+__all__ = ["WorkflowService"]

@@ -1,0 +1,58 @@
+"""Checking, planning and submitting requests."""
+
+from __future__ import annotations
+
+from flagstone.contracts.plans import Plan
+from flagstone.contracts.runs import RunRequest, RunView
+from flagstone.foundation.access import AccessService
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import Conflict, Invalid, Problem
+from flagstone.platform.runs import ActionRegistry, RunService
+from flagstone.platform.workflows.permissions import PLAN
+from flagstone.platform.workflows.service.checking import checked
+from flagstone.platform.workflows.service.planning import Planner
+
+
+class WorkflowService:
+    """The way into ``runs``: nothing is executed that was not checked here."""
+
+    def __init__(self, runs: RunService, registry: ActionRegistry, planner: Planner, access: AccessService) -> None:
+        self._runs = runs
+        self._registry = registry
+        self._planner = planner
+        self._access = access
+
+    def plan(self, request: RunRequest, actor: Principal) -> Plan:
+        """What a run would change. Raises Invalid for a bad request; what fails in planning is a problem of the plan."""
+        self._access.check(actor, PLAN)
+        return self._planner.plan(checked(request, self._registry), actor)
+
+    def submit(self, request: RunRequest, actor: Principal) -> RunView:
+        """Start a run.
+
+        Raises Invalid for bad inputs, Conflict when a plan was seen and is another one by now, Denied.
+        """
+        request = checked(request, self._registry)
+        # Asked again with the same key: the world has changed by the first run itself, so its plan means nothing now.
+        known = self._runs.known(request, actor)
+        if known is not None:
+            return known
+        if request.plan_digest:
+            self._check_plan(request, actor)
+        return self._runs.start(request, actor)
+
+    def _check_plan(self, request: RunRequest, actor: Principal) -> None:
+        plan = self._planner.plan(request, actor)
+        if plan.digest != request.plan_digest:
+            raise Conflict(
+                "workflows.plan_changed",
+                f"What {request.workflow.title} would do has changed since the plan was shown.",
+                hint="Look at the new plan and confirm it.",
+            )
+        if plan.problems:
+            raise Invalid(
+                "workflows.plan_has_problems",
+                f"{request.workflow.title} would fail.",
+                hint="Correct what is listed and plan again.",
+                problems=[Problem(text) for text in plan.problems],
+            )
