@@ -1,4 +1,4 @@
-// Builds the web assets: bundles CSS and JS, takes htmx, fonts and the icons that icons.json names, and writes
+// Builds the web assets: bundles CSS and JS, takes htmx, fonts, licences and the icons that icons.json names, and writes
 // content-hashed files with .br and .gz twins. Usage: node build.mjs OUT_DIR
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ if (!out) {
   process.exit(2);
 }
 const TARGET = ["chrome125", "firefox128", "safari17.4"];
-const COMPRESSED = /\.(css|js|svg|json)$/;
+const COMPRESSED = /\.(css|js|svg|txt)$/;
 mkdirSync(out, { recursive: true });
 
 /** Bundle the entry points; returns [logical name, bytes, already hashed name] of every output. */
@@ -51,9 +51,21 @@ function hashed(name, bytes) {
   return name.replace(/(\.[^.]+)$/, `.${hash}$1`);
 }
 
+/** The licences of what the browser gets from others, as they ask for it. */
+function licences() {
+  const packages = Object.keys(JSON.parse(readFileSync("package.json", "utf8")).dependencies);
+  const texts = packages.sort().map((name) => {
+    const folder = `node_modules/${name}`;
+    const { version } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+    return `${name} ${version}\n\n${readFileSync(`${folder}/LICENSE`, "utf8").trim()}\n`;
+  });
+  return Buffer.from(texts.join(`\n${"-".repeat(78)}\n\n`));
+}
+
 const copied = [
   ["htmx.js", readFileSync("node_modules/htmx.org/dist/htmx.min.js")],
   ["favicon.svg", readFileSync("src/favicon.svg")],
+  ["licences.txt", licences()],
 ].map(([name, bytes]) => [name, bytes, hashed(name, bytes)]);
 
 const files = {};

@@ -37,6 +37,27 @@ TEMPLATES = {
 {% block title %}Run{% endblock %}{% block crumbs %}{{ ui.crumb("Runs", "/runs") }}{{ ui.crumb("#1") }}{% endblock %}
 {% block main %}{% call ui.page_head("Create billing") %}{{ ui.run_state("progress", "Running", "0 s") }}{% endcall %}
 {{ ui.run_progress(0) }}{{ ui.run_log("/events" ~ query, steps, "/log.txt") }}{% endblock %}""",
+    "list.html": """{% extends "layout/base.html" %}{% import "ui/kit.html" as ui with context %}
+{% block title %}List{% endblock %}{% block main %}{{ ui.page_head("List") }}
+{% call ui.filter_bar("/list") %}{{ ui.search_box(value=q) }}
+{{ ui.facet("kind", "Kind", [("even", "Even", 20), ("odd", "Odd", 20)], kinds) }}{% endcall %}
+<div id="rows">{% include "t/rows.html" %}</div>{% endblock %}""",
+    "rows.html": """{% import "ui/kit.html" as ui with context %}
+{{ ui.result_line(total, "thing", "things", total=40) }}{% call ui.table("Things") %}<thead><tr>{{ ui.th("Name", "name", "name") }}</tr></thead>
+<tbody>{% include "t/more.html" %}</tbody>{% endcall %}""",
+    "more.html": """{% import "ui/kit.html" as ui with context %}
+{% for row in rows %}<tr><td>{{ ui.entity(row, "/things/" ~ row) }}</td></tr>{% endfor %}
+{% if next %}{{ ui.more_row("/list?" ~ next, 1) }}{% endif %}""",
+    "live.html": """{% extends "layout/base.html" %}{% import "ui/kit.html" as ui with context %}
+{% block title %}Live{% endblock %}{% block main %}{{ ui.page_head("Live") }}{% include "t/ticking.html" %}
+{% call ui.lazy("/slow") %}<p>waiting</p>{% endcall %}
+<form id="save" method="post" action="/save" hx-post="/save" hx-swap="outerMorph">{{ ui.csrf() }}
+{{ ui.form_errors(problems) }}{{ ui.text_field("Name", "name", name) }}{{ ui.submit("Save") }}</form>{% endblock %}""",
+    "form.html": """{% import "ui/kit.html" as ui with context %}
+<form id="save" method="post" action="/save" hx-post="/save" hx-swap="outerMorph">{{ ui.csrf() }}
+{{ ui.form_errors(problems) }}{{ ui.text_field("Name", "name", name) }}{{ ui.submit("Save") }}</form>""",
+    "ticking.html": """{% import "ui/kit.html" as ui with context %}
+{% call ui.live("tick", "/tick", 1) %}<p>tick {{ count }}</p>{% endcall %}""",
     "plain.html": """{% extends "layout/base.html" %}{% import "ui/kit.html" as ui with context %}
 {% block title %}{{ name }}{% endblock %}{% block main %}{{ ui.page_head(name) }}{% endblock %}""",
     "palette.html": """{% import "ui/kit.html" as ui with context %}{% call ui.palette_group("Catalog") %}
@@ -64,6 +85,22 @@ class RunPage:
     query: str
 
 
+@dataclass(frozen=True)
+class ListPage:
+    q: str
+    kinds: tuple[str, ...]
+    rows: tuple[str, ...]
+    total: int
+    next: str
+
+
+@dataclass(frozen=True)
+class LivePage:
+    count: int
+    name: str = ""
+    problems: tuple[tuple[str, str, str], ...] = ()
+
+
 class GalleryApp:
     """The application and what it was asked."""
 
@@ -74,6 +111,7 @@ class GalleryApp:
         self.posted: list[dict[str, str]] = []
         self.resumed: list[str] = []
         self.theme = "system"
+        self.ticks = 0
         self.asgi = Starlette(
             routes=[
                 Route("/", self.gallery),
@@ -82,6 +120,11 @@ class GalleryApp:
                 Route("/run", self.run),
                 Route("/events", self.events),
                 Route("/broken", self.broken),
+                Route("/list", self.list),
+                Route("/live", self.live),
+                Route("/tick", self.tick),
+                Route("/slow", self.slow),
+                Route("/save", self.save, methods=["POST"]),
                 Route("/{rest:path}", self.plain, methods=["GET", "POST"]),
             ],
             middleware=[Middleware(HeadersMiddleware)],
@@ -109,6 +152,41 @@ class GalleryApp:
         self.chrome(request, "")
         page = ErrorPage("No entity acme", "It may have been renamed.", 404, "Search for it.", "catalog.unknown", "r-1")
         return self.pages.error(request, page)
+
+    async def list(self, request: Request) -> Response:
+        self.chrome(request, "catalog")
+        query = request.query_params
+        kinds = tuple(query.getlist("kind"))
+        found = [
+            f"thing-{number:02}" for number in range(40) if not kinds or ("odd" if number % 2 else "even") in kinds
+        ]
+        found = [name for name in found if query.get("q", "") in name]
+        start = int(query.get("after", "0"))
+        more = f"q={query.get('q', '')}&after={start + 15}" if start + 15 < len(found) else ""
+        page = ListPage(query.get("q", ""), kinds, tuple(found[start : start + 15]), len(found), more)
+        return self.pages.render(request, "t/list.html", page, fragment="t/more.html" if start else "t/rows.html")
+
+    async def live(self, request: Request) -> Response:
+        self.chrome(request, "")
+        return self.pages.render(request, "t/live.html", LivePage(self.ticks))
+
+    async def tick(self, request: Request) -> Response:
+        self.ticks += 1
+        return self.pages.render(request, "t/ticking.html", LivePage(self.ticks))
+
+    async def slow(self, _request: Request) -> Response:
+        return HTMLResponse("<p>arrived</p>")
+
+    async def save(self, request: Request) -> Response:
+        self.chrome(request, "")
+        name = str((await request.form()).get("name", ""))
+        self.posted.append({"name": name, "csrf": request.headers.get("x-csrf-token", "")})
+        if name == "go":
+            return HTMLResponse("", headers={"HX-Redirect": "/catalog"})
+        problems = () if name else (("f-name", "Name", "is required"),)
+        headers = {"HX-Trigger": json.dumps({"toast": {"message": "Saved", "tone": "ok"}})} if name else {}
+        page = LivePage(0, name, problems)
+        return self.pages.render(request, "t/form.html", page, status=422 if problems else 200, headers=headers)
 
     async def options(self, request: Request) -> HTMLResponse:
         form = {key: str(value) for key, value in (await request.form()).items()}

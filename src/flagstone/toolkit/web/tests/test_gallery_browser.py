@@ -270,6 +270,76 @@ def test_files_of_a_plan_are_browsed(served, browser):
         assert page.evaluate("document.activeElement.textContent").startswith("catalog-info.yaml")
 
 
+def test_typing_filters_the_rows_and_the_address_follows(served, browser):
+    _, url = served
+    with opened(browser, url) as page:
+        page.goto("/list")
+        page.fill("[data-slash]", "thing-3")
+        expect(page.locator("[role=status] b")).to_have_text("10")
+        expect(page.locator("tbody tr")).to_have_count(10)
+        page.wait_for_url("**/list?q=thing-3")
+        assert page.input_value("[data-slash]") == "thing-3"
+        page.reload()
+        assert page.locator("tbody tr").count() == 10
+        page.go_back()
+        expect(page.locator("[role=status] b")).to_have_text("40")
+        assert page.locator("nav[aria-label=Main]").count() == 1
+
+
+def test_an_open_menu_survives_the_swap(served, browser):
+    _, url = served
+    with opened(browser, url) as page:
+        page.goto("/list")
+        page.click("[popovertarget=facet-kind]")
+        page.get_by_label("Odd").check()
+        expect(page.locator("[role=status] b")).to_have_text("20")
+        assert page.locator("#facet-kind").is_visible()
+        assert page.url.endswith("kind=odd")
+
+
+def test_show_more_puts_the_next_rows_in_its_place(served, browser):
+    _, url = served
+    with opened(browser, url) as page:
+        page.goto("/list")
+        page.click("text=Show more")
+        expect(page.locator("tbody .p-entity")).to_have_count(30)
+        page.click("text=Show more")
+        expect(page.locator("tbody .p-entity")).to_have_count(40)
+        assert page.locator("text=Show more").count() == 0
+        assert page.locator("tbody .p-entity").last.inner_text() == "thing-39"
+
+
+def test_fragments_load_and_refresh_themselves(served, browser):
+    _, url = served
+    with opened(browser, url) as page:
+        page.goto("/live")
+        expect(page.get_by_text("arrived")).to_be_visible()
+        assert page.get_by_text("waiting").count() == 0
+        expect(page.get_by_text("tick 2")).to_be_visible(timeout=6000)
+        assert page.locator("#tick").count() == 1
+
+
+def test_a_form_with_errors_comes_back_with_the_summary_in_focus(served, browser):
+    app, url = served
+    context = browser.new_context(base_url=url)
+    page = context.new_page()
+    page.goto("/live")
+    page.click("text=Save")
+    expect(page.locator("[role=alert]")).to_contain_text("Check 1 field")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+    page.click("[role=alert] a")
+    assert page.evaluate("location.hash") == "#f-name"
+    page.fill("#f-name", "billing")
+    page.click("text=Save")
+    expect(page.locator(".p-toast")).to_have_text("Saved")
+    assert page.locator("[role=alert]").count() == 0
+    assert app.posted[-1] == {"name": "billing", "csrf": "token-1"}
+    page.fill("#f-name", "go")
+    page.click("text=Save")
+    page.wait_for_url("**/catalog")
+    context.close()
+
+
 @pytest.mark.parametrize("theme", THEMES)
 def test_an_error_page_is_accessible(served, browser, theme):
     _, url = served
