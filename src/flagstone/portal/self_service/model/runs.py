@@ -1,0 +1,180 @@
+"""A run in words: state, progress, times, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flagstone.contracts.runs import RunSummary, RunView, StepView
+from flagstone.toolkit.web.text import duration
+
+ACTIVE = ("queued", "running", "waiting", "cancelling")
+"""States of a run that goes on."""
+_DOTS = {
+    "queued": "unknown",
+    "running": "progress",
+    "waiting": "progress",
+    "cancelling": "progress",
+    "succeeded": "healthy",
+    "failed": "down",
+    "cancelled": "unknown",
+    "unknown": "degraded",
+}
+_WORDS = {
+    "queued": "Queued",
+    "running": "Running",
+    "waiting": "Waiting",
+    "cancelling": "Cancelling",
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+    "unknown": "Needs a decision",
+}
+STEP_STATES = {
+    "pending": "waiting",
+    "running": "running",
+    "waiting": "running",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "skipped": "skipped",
+    "cancelled": "cancelled",
+    "unknown": "failed",
+}
+"""State of a step to the state that the log draws."""
+STEP_ENDED = frozenset({"succeeded", "failed", "skipped", "cancelled"})
+
+
+def run_dot(state: str) -> str:
+    """The sign that stands for a state."""
+    return _DOTS.get(state, "unknown")
+
+
+def run_word(state: str) -> str:
+    """A state in a word."""
+    return _WORDS.get(state, state.capitalize())
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """What went wrong, for people."""
+
+    message: str
+    hint: str = ""
+    code: str = ""
+    problems: tuple[str, ...] = ()
+    step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """A step as its row and its details show it."""
+
+    id: str
+    name: str
+    action: str
+    state: str
+    word: str
+    duration: str
+    attempt: int
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    error: RunError | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """A run as its page shows it."""
+
+    dot: str
+    word: str
+    active: bool
+    percent: int
+    elapsed: str
+    steps: tuple[StepFacts, ...]
+    error: RunError | None
+    waits_for: str
+    """Why nothing happens at the moment, if so."""
+
+
+def read_run(run: RunView, now: datetime) -> RunFacts:
+    """Put a run into words."""
+    steps = tuple(_step(step, now) for step in run.steps)
+    failed = next((step for step in steps if step.error is not None), None)
+    error = _error(run.error, failed.name if failed else "") if run.error else (failed.error if failed else None)
+    return RunFacts(
+        dot=run_dot(run.state),
+        word=run_word(run.state),
+        active=run.state in ACTIVE,
+        percent=percent(run),
+        elapsed=elapsed(run, now),
+        steps=steps,
+        error=error if run.state in ("failed", "cancelled", "unknown") else None,
+        waits_for=_waits_for(run, now),
+    )
+
+
+def percent(run: RunSummary) -> int:
+    """How much of it is done, 0 to 100."""
+    if run.state == "succeeded":
+        return 100
+    return round(100 * run.steps_done / run.steps_total) if run.steps_total else 0
+
+
+def elapsed(run: RunSummary, now: datetime) -> str:
+    """How long it took or has been going on."""
+    if run.started_at is None:
+        return ""
+    return duration(max(0.0, ((run.ended_at or now) - run.started_at).total_seconds()))
+
+
+def _step(step: StepView, now: datetime) -> StepFacts:
+    length = ""
+    if step.started_at is not None and (step.ended_at is not None or step.state == "running"):
+        length = duration(max(0.0, ((step.ended_at or now) - step.started_at).total_seconds()))
+    return StepFacts(
+        id=step.id,
+        name=step.name,
+        action=step.action,
+        state=STEP_STATES.get(step.state, "waiting"),
+        word=step.state.capitalize(),
+        duration=length,
+        attempt=step.attempt,
+        inputs=step.inputs,
+        outputs=step.outputs,
+        error=_error(step.error, step.name) if step.error else None,
+    )
+
+
+def _error(body: Mapping[str, Any], step: str) -> RunError:
+    problems = body.get("problems")
+    return RunError(
+        message=str(body.get("detail") or body.get("title") or "It failed."),
+        hint=str(body.get("hint") or ""),
+        code=str(body.get("code") or ""),
+        problems=tuple(_problem(item) for item in problems) if isinstance(problems, list) else (),
+        step=step,
+    )
+
+
+def _problem(item: Any) -> str:
+    if not isinstance(item, Mapping):
+        return str(item)
+    where = ":".join(str(item[key]) for key in ("file", "line") if item.get(key) is not None)
+    text = str(item.get("message") or "")
+    place = " ".join(part for part in (where, str(item.get("field") or "")) if part)
+    return f"{place}: {text}" if place else text
+
+
+def _waits_for(run: RunView, now: datetime) -> str:
+    if run.state == "queued":
+        waited = duration(max(0.0, (now - run.created_at).total_seconds()))
+        return f"It waits for a free worker, since {waited}. It starts by itself."
+    if run.state == "waiting":
+        return "It waits for something outside, and goes on by itself."
+    if run.state == "unknown":
+        return (
+            "The server stopped in the middle of a step, and whether it took effect cannot be told. Look, then retry."
+        )
+    return ""

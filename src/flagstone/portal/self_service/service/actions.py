@@ -1,0 +1,205 @@
+"""Acting on an entity: each action is a run of a small workflow, allowed for its owners."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flagstone.contracts.deployments import DeploymentView, EnvironmentView
+from flagstone.contracts.gateway import DeploymentQuery, GatewayInfo, RunGateway
+from flagstone.contracts.plans import Plan
+from flagstone.contracts.runs import RunRequest, RunView, WorkflowDefinition
+from flagstone.contracts.workflows import delete_workflow, deploy_workflow, start_workflow, stop_workflow
+from flagstone.foundation.access import AccessService
+from flagstone.foundation.audit import AuditLog
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import Conflict, Invalid, NotFound
+from flagstone.portal.catalog import CatalogService, Entity
+from flagstone.portal.self_service.model import DeploymentLine, Origin, deployment_line, origin_of
+from flagstone.portal.self_service.permissions import DEPLOYMENT_CHANGE
+
+_ALL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What can be done with an entity by a person: its deployments, where it may go, and whether they may."""
+
+    entity: Entity
+    origin: Origin | None
+    lines: tuple[DeploymentLine, ...]
+    environments: tuple[EnvironmentView, ...]
+    platform: GatewayInfo
+    allowed: bool
+    reason: str
+    hint: str
+
+    @property
+    def has_actions(self) -> bool:
+        """Whether there is anything to do with it at all."""
+        return self.platform.connected and (self.deployable or bool(self.lines))
+
+    @property
+    def deployable(self) -> bool:
+        """Whether its repository is one that the platform deploys from."""
+        return self.origin is not None and self.platform.can_deploy and self.entity.kind.lower() == "component"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What deleting an entity would remove."""
+
+    entity: Entity
+    plan: Plan
+
+
+class EntityActions:
+    """Deploy, stop, start, delete."""
+
+    def __init__(self, gateway: RunGateway, catalog: CatalogService, access: AccessService, audit: AuditLog) -> None:
+        self.gateway = gateway
+        self._catalog = catalog
+        self._access = access
+        self._audit = audit
+
+    def deployments(self, principal: Principal, ref: str) -> list[DeploymentView]:
+        """Where an entity runs, in the order of the environments' promotion."""
+        order = {item.name: place for place, item in enumerate(self.gateway.list_environments(principal))}
+        found = self.gateway.list_deployments(DeploymentQuery(entity_ref=ref, limit=_ALL), principal).items
+        return sorted(
+            found, key=lambda item: (order.get(item.environment, len(order)), item.environment, item.workload)
+        )
+
+    def standing(self, principal: Principal, ref: str) -> Standing:
+        """Everything that the buttons of an entity need. Raises NotFound."""
+        entity = self._catalog.get(ref)
+        platform = self.gateway.info()
+        decision = self._access.decide(principal, DEPLOYMENT_CHANGE, owner=entity.owner)
+        views = self.deployments(principal, entity.ref) if platform.connected else []
+        environments = tuple(self.gateway.list_environments(principal)) if platform.connected else ()
+        return Standing(
+            entity=entity,
+            origin=origin_of(entity.data),
+            lines=tuple(deployment_line(view) for view in views),
+            environments=environments,
+            platform=platform,
+            allowed=decision.allowed,
+            reason=decision.reason,
+            hint=decision.hint,
+        )
+
+    def deploy(
+        self, principal: Principal, ref: str, environment: str, *, commit: str | None = None, key: str | None = None
+    ) -> RunView:
+        """Deploy a commit, the newest by default, to an environment, the first by default.
+
+        Raises Invalid when its repository is not hosted here.
+        """
+        entity = self._may(principal, ref)
+        origin = origin_of(entity.data)
+        if origin is None:
+            raise _not_hosted(entity)
+        if not environment:
+            known = self.gateway.list_environments(principal)
+            environment = known[0].name if known else "development"
+        definition = deploy_workflow(
+            title=f"Deploy {entity.title} to {environment}",
+            repository=origin.repository,
+            environment=environment,
+            entity_ref=entity.ref,
+            commit=commit,
+        )
+        return self._submit(principal, entity, "deploy", definition, key)
+
+    def stop(self, principal: Principal, ref: str, environment: str, *, key: str | None = None) -> RunView:
+        """End the workload in an environment ("": the only one it is in) and keep it ready to be started."""
+        entity = self._may(principal, ref)
+        found = self._in(principal, entity, environment)
+        definition = stop_workflow(title=f"Stop {entity.title} in {environment}", deployment_id=found.id)
+        return self._submit(principal, entity, "stop", definition, key)
+
+    def start(self, principal: Principal, ref: str, environment: str, *, key: str | None = None) -> RunView:
+        """Start a stopped workload with the release it had."""
+        entity = self._may(principal, ref)
+        found = self._in(principal, entity, environment)
+        definition = start_workflow(title=f"Start {entity.title} in {environment}", deployment_id=found.id)
+        return self._submit(principal, entity, "start", definition, key)
+
+    def plan_deletion(self, principal: Principal, ref: str) -> Deletion:
+        """What would be removed; nothing is changed."""
+        entity = self._may(principal, ref)
+        request = self._request(entity, self._deletion(principal, entity))
+        return Deletion(entity, self.gateway.plan(request, principal))
+
+    def delete(
+        self, principal: Principal, ref: str, *, plan_digest: str | None = None, key: str | None = None
+    ) -> RunView:
+        """Remove deployments, location and repository. Raises Conflict when the plan is not the one that was seen."""
+        entity = self._may(principal, ref)
+        definition = self._deletion(principal, entity)
+        return self._submit(principal, entity, "delete", definition, key, plan_digest)
+
+    def _deletion(self, principal: Principal, entity: Entity) -> WorkflowDefinition:
+        origin = origin_of(entity.data)
+        if origin is None:
+            raise _not_hosted(entity)
+        return delete_workflow(
+            title=f"Delete {entity.title}",
+            entity_ref=entity.ref,
+            deployment_ids=tuple(view.id for view in self.deployments(principal, entity.ref)),
+            repository=origin.repository,
+            location=("hosted", origin.target),
+        )
+
+    def _may(self, principal: Principal, ref: str) -> Entity:
+        entity = self._catalog.get(ref)
+        self._access.check(principal, DEPLOYMENT_CHANGE, owner=entity.owner, resource=entity.ref)
+        return entity
+
+    def _in(self, principal: Principal, entity: Entity, environment: str) -> DeploymentView:
+        everywhere = self.deployments(principal, entity.ref)
+        found = [view for view in everywhere if environment in ("", view.environment)]
+        if not found:
+            raise NotFound(
+                "self_service.not_deployed",
+                f"{entity.title} is not deployed to {environment or 'that environment'}.",
+                hint="Deploy it first.",
+            )
+        if len(found) > 1:
+            raise Conflict(
+                "self_service.many_workloads",
+                f"{entity.title} has several deployments in {environment or 'several environments'}.",
+                hint="Name the environment.",
+            )
+        return found[0]
+
+    def _request(
+        self, entity: Entity, definition: WorkflowDefinition, key: str | None = None, plan_digest: str | None = None
+    ) -> RunRequest:
+        return RunRequest(
+            workflow=definition,
+            subjects=(entity.ref,),
+            owner=entity.owner,
+            idempotency_key=f"{entity.uid}:{key}" if key else None,
+            plan_digest=plan_digest,
+        )
+
+    def _submit(
+        self,
+        principal: Principal,
+        entity: Entity,
+        verb: str,
+        definition: WorkflowDefinition,
+        key: str | None,
+        plan_digest: str | None = None,
+    ) -> RunView:
+        run = self.gateway.submit(self._request(entity, definition, key, plan_digest), principal)
+        self._audit.record(principal, f"self_service.entity.{verb}", entity.ref, detail={"run": run.id})
+        return run
+
+
+def _not_hosted(entity: Entity) -> Invalid:
+    return Invalid(
+        "self_service.not_hosted",
+        f"{entity.title} does not come from a repository of the built-in git hosting.",
+        hint="Only those can be deployed and deleted from here; change it where its file is.",
+    )

@@ -1,0 +1,204 @@
+"""``/runs``: the list, one run, its stream, its log as text, and its buttons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from flagstone.contracts.gateway import GatewayInfo
+from flagstone.contracts.runs import RunLink, RunSummary, RunView
+from flagstone.foundation.access import permit
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.clock import utc_now
+from flagstone.kernel.errors import FlagstoneError, Unavailable
+from flagstone.portal.self_service.model import ACTIVE, RunFacts, plain_text, read_run, run_dot, run_word
+from flagstone.portal.self_service.model.runs import elapsed, percent
+from flagstone.portal.self_service.permissions import RUN_CHANGE, RUN_READ
+from flagstone.portal.self_service.service import Proof, RunReader, follow_run
+from flagstone.portal.self_service.web.streams import cursor_of, stream
+from flagstone.toolkit.web.pages import Pages
+
+_STARS = "*" * 8
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """A row of the list."""
+
+    run: RunSummary
+    dot: str
+    word: str
+    elapsed: str
+    percent: int
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunsPage:
+    """The list of runs."""
+
+    q: str
+    state: str
+    mine: bool
+    lines: tuple[RunLine, ...]
+    platform: GatewayInfo
+    here: str
+    more_href: str | None
+    any_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """One run."""
+
+    run: RunView
+    facts: RunFacts
+    links: tuple[tuple[str, str, str, bool], ...]
+    """(title, address, icon, leaves the product)."""
+    texts: tuple[tuple[str, str], ...]
+    proofs: tuple[Proof, ...]
+    may_change: bool
+    again_href: str | None
+    again_data: str
+    failed_step: str
+    step: str
+
+
+def run_lines(runs: tuple[RunSummary, ...]) -> tuple[RunLine, ...]:
+    """Runs as rows."""
+    now = utc_now()
+    return tuple(
+        RunLine(run, run_dot(run.state), run_word(run.state), elapsed(run, now), percent(run), run.state in ACTIVE)
+        for run in runs
+    )
+
+
+def run_page(runs: RunReader, principal: Principal, run_id: str, step: str = "") -> RunPage:
+    """Everything that the page of a run shows. Raises NotFound."""
+    run = runs.get(principal, run_id)
+    failed = next((item for item in run.steps if item.state in ("failed", "unknown")), None)
+    namespace, _, name = (run.template_ref or "").partition(":")[2].partition("/")
+    text = run.output.get("text")
+    return RunPage(
+        run=run,
+        facts=read_run(run, utc_now()),
+        links=tuple(_link(link) for link in run.links),
+        texts=tuple(_text(item) for item in text if isinstance(item, dict)) if isinstance(text, list) else (),
+        proofs=tuple(runs.proofs(principal, run)) if run.state not in ACTIVE else (),
+        may_change=runs.may_change(principal),
+        again_href=f"/create/{namespace}/{name}/drafts" if name else None,
+        again_data=json.dumps({key: value for key, value in run.inputs.items() if not _starred(value)}),
+        failed_step=failed.name if failed else "",
+        step=step,
+    )
+
+
+def _starred(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(_STARS)
+
+
+def _link(link: RunLink) -> tuple[str, str, str, bool]:
+    if link.entity_ref:
+        href = "/catalog/" + link.entity_ref.replace(":", "/", 1).lower()
+        return link.title or link.entity_ref, href, "layout-list", False
+    url = link.url or ""
+    safe = url if url.startswith(("https://", "http://")) or (url.startswith("/") and url[1:2] != "/") else ""
+    return link.title or url, safe, "arrow-up-right", not safe.startswith("/")
+
+
+def _text(item: dict[str, Any]) -> tuple[str, str]:
+    return str(item.get("title") or ""), str(item.get("content") or "")
+
+
+def run_routes(routes: APIRouter, runs: RunReader, pages: Pages) -> None:
+    """Add the pages of runs."""
+
+    @routes.get("/runs", response_class=HTMLResponse)
+    def list_runs(
+        request: Request,
+        principal: Annotated[Principal, permit(RUN_READ)],
+        q: str = "",
+        state: str = "",
+        mine: str = "",
+        cursor: str | None = None,
+    ) -> Response:
+        """Runs, newest first."""
+        found = runs.list(principal, state=state, mine=bool(mine), text=q, cursor=cursor)
+        asked = {key: value for key, value in (("q", q), ("state", state), ("mine", mine)) if value}
+        more = f"/runs?{urlencode({**asked, 'cursor': found.next_cursor})}" if found.next_cursor else None
+        lines = run_lines(found.items)
+        page = RunsPage(
+            q=q,
+            state=state,
+            mine=bool(mine),
+            lines=lines,
+            platform=runs.platform(),
+            here=f"/runs?{urlencode(asked)}" if asked else "/runs",
+            more_href=more,
+            any_active=any(line.active for line in lines),
+        )
+        fragment = "self_service/_run_rows.html" if cursor else "self_service/_runs.html"
+        return pages.render(request, "self_service/runs.html", page, fragment=fragment)
+
+    @routes.get("/runs/{run_id}", response_class=HTMLResponse)
+    def show_run(
+        request: Request,
+        run_id: str,
+        principal: Annotated[Principal, permit(RUN_READ)],
+        step: str = "",
+        part: str = "",
+    ) -> Response:
+        """One run, by id or number; ``part`` names what a page that is open already fetches again."""
+        page = run_page(runs, principal, run_id, step)
+        fragment = "self_service/_run_details.html" if part == "details" else "self_service/_run_head.html"
+        return pages.render(request, "self_service/run.html", page, fragment=fragment)
+
+    @routes.get("/runs/{run_id}/stream")
+    async def stream_run(
+        request: Request, run_id: str, principal: Annotated[Principal, permit(RUN_READ)]
+    ) -> StreamingResponse:
+        """Steps and log lines as they come (server-sent events); a reader goes on after ``Last-Event-ID``."""
+        run = await run_in_threadpool(runs.get, principal, run_id)
+        return stream(follow_run(runs.gateway, principal, run, cursor_of(request, 0)))
+
+    @routes.get("/runs/{run_id}/log.txt")
+    def log_text(run_id: str, principal: Annotated[Principal, permit(RUN_READ)]) -> StreamingResponse:
+        """The whole log as text."""
+        run = runs.get(principal, run_id)
+
+        def portions() -> Iterator[str]:
+            for events in runs.events(principal, run.id):
+                yield plain_text(events)
+
+        name = f"run-{run.number}.log.txt"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+        return StreamingResponse(portions(), media_type="text/plain; charset=utf-8", headers=headers)
+
+    @routes.post("/runs/{run_id}/cancel")
+    def cancel(run_id: str, principal: Annotated[Principal, permit(RUN_CHANGE)]) -> Response:
+        """Ask a run to stop."""
+        return RedirectResponse(f"/runs/{runs.cancel(principal, run_id).number}", 303)
+
+    @routes.post("/runs/{run_id}/retry")
+    def retry(
+        run_id: str, principal: Annotated[Principal, permit(RUN_CHANGE)], from_step: Annotated[str, Form()] = ""
+    ) -> Response:
+        """Go on from the failed step."""
+        return RedirectResponse(f"/runs/{runs.retry(principal, run_id, from_step or None).number}", 303)
+
+
+def list_or_explain(runs: RunReader, principal: Principal, **query: Any) -> tuple[tuple[RunSummary, ...], str]:
+    """Runs for a card, or why there are none."""
+    try:
+        return runs.list(principal, **query).items, ""
+    except Unavailable as error:
+        return (), error.message
+    except FlagstoneError as error:
+        return (), error.message
