@@ -29,12 +29,12 @@ class PaletteResults:
     groups: tuple[tuple[str, tuple[PaletteEntry, ...]], ...]
 
 
-def router(slices: Sequence[Slice], access: AccessService, pages: Pages, permission: str) -> APIRouter:
+def router(slices: Sequence[Slice], access: AccessService, pages: Pages) -> APIRouter:
     """The one route of the palette."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/_palette")
-    def palette(request: Request, principal: Annotated[Principal, permit(permission)], q: str = "") -> Response:
+    def palette(request: Request, principal: Annotated[Principal, permit("home.page.read")], q: str = "") -> Response:
         text = q.strip()[:100]
         found: dict[str, list[PaletteEntry]] = {"Pages": _pages(slices, access, principal, text)}
         for item in slices:

@@ -27,6 +27,8 @@ from flagstone.toolkit.web.problems import install
 if TYPE_CHECKING:
     from flagstone.app.build import Application
 
+Anyone = Annotated[Principal, public("health checks and API descriptions are read by machines without an account")]
+
 _TITLES = {
     "not found": "Not found",
     "denied": "You may not do this",
@@ -65,7 +67,7 @@ def make_asgi(app: Application) -> FastAPI:
     install(asgi, None if app.rooms == "platform" else _error_page(pages))
     asgi.include_router(_health(app))
     if app.rooms != "platform":
-        asgi.include_router(palette.router(slices, app.deps.get(AccessService), pages, "home.page.read"))
+        asgi.include_router(palette.router(slices, app.deps.get(AccessService), pages))
     for item in slices:
         for router in item.routers:
             asgi.include_router(router)
@@ -99,8 +101,6 @@ def _error_page(pages: Pages) -> Any:
 
 def _health(app: Application) -> APIRouter:
     router = APIRouter(tags=["health"])
-    Anyone = Annotated[Principal, public("health checks come from machines without an account")]  # noqa: N806
-
     @router.get("/healthz", summary="Whether the process lives")
     async def healthz(_: Anyone) -> dict[str, str]:
         return {"status": "ok", "version": __version__}
