@@ -95,9 +95,8 @@ def entries_of(name: str, tree: Sequence[TreeEntry], folder: str) -> tuple[Entry
             folders[head] = Entry(head, f"{base_of(name)}/tree/{quote(prefix + head)}", True, None)
         else:
             files[head] = Entry(head, f"{base_of(name)}/blob/{quote(prefix + head)}", False, item.size)
-    return tuple(
-        [*sorted(folders.values(), key=lambda e: e.name), *sorted(files.values(), key=lambda e: e.name.lower())]
-    )
+    first = sorted(folders.values(), key=lambda item: item.name)
+    return (*first, *sorted(files.values(), key=lambda item: item.name.lower()))
 
 
 def document(name: str, path: str, text: str) -> Markup:
