@@ -16,6 +16,8 @@ from flagstone.kernel.errors import Invalid, Problem
 from flagstone.portal.self_service.permissions import DEPLOYMENT_CHANGE, DEPLOYMENT_READ
 from flagstone.portal.self_service.service import EntityActions
 
+Changing = Annotated[Principal, permit(DEPLOYMENT_CHANGE)]
+
 
 class EnvironmentBody(BaseModel):
     """Where. Without an environment: the only one that it is deployed to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,8 +79,9 @@ class StepFacts:
     word: str
     duration: str
     attempt: int
-    inputs: Mapping[str, Any]
-    outputs: Mapping[str, Any]
+    inputs: str
+    """As JSON, to be read; "" for none."""
+    outputs: str
     error: RunError | None
 
 
@@ -94,6 +96,8 @@ class RunFacts:
     elapsed: str
     steps: tuple[StepFacts, ...]
     error: RunError | None
+    inputs: str
+    """As JSON, to be read."""
     waits_for: str
     """Why nothing happens at the moment, if so."""
 
@@ -111,6 +115,7 @@ def read_run(run: RunView, now: datetime) -> RunFacts:
         elapsed=elapsed(run, now),
         steps=steps,
         error=error if run.state in ("failed", "cancelled", "unknown") else None,
+        inputs=pretty(run.inputs),
         waits_for=_waits_for(run, now),
     )
 
@@ -141,10 +146,15 @@ def _step(step: StepView, now: datetime) -> StepFacts:
         word=step.state.capitalize(),
         duration=length,
         attempt=step.attempt,
-        inputs=step.inputs,
-        outputs=step.outputs,
+        inputs=pretty(step.inputs),
+        outputs=pretty(step.outputs),
         error=_error(step.error, step.name) if step.error else None,
     )
+
+
+def pretty(values: Mapping[str, Any]) -> str:
+    """JSON for people; "" for nothing."""
+    return json.dumps(values, indent=2, ensure_ascii=False) if values else ""
 
 
 def _error(body: Mapping[str, Any], step: str) -> RunError:

@@ -24,7 +24,8 @@ async def follow_run(
 ) -> AsyncGenerator[str, None]:
     """Frames of a run after a cursor, until it has ended."""
     frames = Frames(run)
-    yield state_frame(run.model_copy(update={"state": "running"}) if run.state not in ACTIVE else run, now())
+    if run.state in ACTIVE:
+        yield state_frame(run, now())
     while found := await run_in_threadpool(gateway.run_events, run.id, principal, after=after, limit=_PORTION):
         yield "".join(frames.of(event) for event in found)
         after = found[-1].seq
@@ -33,8 +34,9 @@ async def follow_run(
     if run.state in ACTIVE:
         async for event in gateway.follow_run(run.id, principal, after=after):
             yield frames.of(event)
-    final = await run_in_threadpool(gateway.get_run, run.id, principal)
-    yield state_frame(final, now()) + END
+        final = await run_in_threadpool(gateway.get_run, run.id, principal)
+        yield state_frame(final, now())
+    yield END
 
 
 async def follow_log(
