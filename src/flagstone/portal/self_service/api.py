@@ -62,9 +62,6 @@ class DeploymentItems(BaseModel):
     items: list[DeploymentView]
 
 
-Changing = Annotated[Principal, permit(DEPLOYMENT_CHANGE)]
-
-
 def router(actions: EntityActions) -> APIRouter:
     """Routes under ``/api/v1/entities``."""
     routes = APIRouter(prefix="/api/v1/entities/{kind}/{namespace}/{name}", tags=["entity actions"])
