@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -36,7 +36,10 @@ SLICES = ("events", "audit", "vault", "identity")
 
 
 class Foundation:
-    """Events, audit, vault, access and identity over one database, migrated, with all their permissions registered."""
+    """Events, audit, vault, access and identity over one database, migrated, with all their permissions registered.
+
+    ``migrations`` are those of the slice under test, by its name: a database is migrated with all its slices at once.
+    """
 
     def __init__(
         self,
@@ -45,8 +48,9 @@ class Foundation:
         permissions: Sequence[Permission] = (),
         settings: IdentitySettings = CHEAP,
         now: Now = utc_now,
+        migrations: Mapping[str, Path] | None = None,
     ) -> None:
-        self.db = migrated(db, **{name: _migrations(name) for name in SLICES})
+        self.db = migrated(db, **{name: _migrations(name) for name in SLICES}, **(migrations or {}))
         self.signals = Signals()
         self.events = EventLog(db, self.signals, now=now)
         self.audit = AuditLog(db, now=now)

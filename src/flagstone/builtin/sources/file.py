@@ -137,7 +137,7 @@ def _outside(path: str, ctx: SourceContext) -> Denied:
     return Denied(
         "source.outside_roots",
         f"{path} is not below a folder that may be read.",
-        hint=f"Allowed folders: {allowed}. An administrator adds one with catalog.allowed_roots in the settings.",
+        hint=f"Allowed folders: {allowed}. An administrator adds one with sources.allowed_folders in the settings.",
     )
 
 

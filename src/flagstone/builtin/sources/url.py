@@ -13,7 +13,7 @@ class Fetched(Protocol):
     """What the fetcher answers."""
 
     status: int
-    content: bytes
+    body: bytes
     etag: str | None
 
 
@@ -33,7 +33,7 @@ class UrlSource:
         if answer.status == 304:
             return SourceSnapshot(version, unchanged=True)
         name = urlsplit(target).path.rpartition("/")[2] or target
-        file = SourceFile(name, f"url:{target}", answer.content, view_url=target)
+        file = SourceFile(name, f"url:{target}", answer.body, view_url=target)
         return SourceSnapshot(answer.etag, (file,))
 
     def read_beside(self, location: str, path: str, ctx: SourceContext) -> bytes:
@@ -43,7 +43,7 @@ class UrlSource:
         _check(target)
         if urlsplit(target)[:2] != urlsplit(base)[:2]:
             raise Denied("source.other_host", f"{target} is not on the host of {base}.")
-        return _fetch(target, ctx, None).content
+        return _fetch(target, ctx, None).body
 
 
 def _check(target: str) -> None:
@@ -60,7 +60,7 @@ def _fetch(target: str, ctx: SourceContext, etag: str | None) -> Fetched:
         raise NotFound("source.missing", f"{target} answers {answer.status}: there is no such file.")
     if answer.status not in (200, 304):
         raise Unavailable("source.failed", f"{target} answers {answer.status}.", hint="It is tried again by itself.")
-    head = answer.content[:200].lstrip().lower()
+    head = answer.body[:200].lstrip().lower()
     if head.startswith((b"<!doctype html", b"<html")):
         raise Invalid(
             "source.html", f"{target} answers with a web page, not a file.", hint="Use the address of the raw file."

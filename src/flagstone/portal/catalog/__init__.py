@@ -1,9 +1,9 @@
 """The catalog: what exists, who owns it, how it hangs together, and where each fact comes from.
 
-Vocabulary: an *entity* is one thing (``kind:namespace/name``) described by a document in a file; a *location* is somewhere
-such files are read from; a *relation* is directed and always has its opposite; a *problem* is something wrong in a file,
-kept until the file is mended. Does not belong here: anything that changes the world outside, and what is specific to
-one integration (that is a plugin: a kind, a source or a card).
+Vocabulary: an *entity* is one thing (``kind:namespace/name``) described by a document in a file; a *location* is
+somewhere such files are read from; a *relation* is directed and always has its opposite; a *problem* is something wrong
+in a file, kept until the file is mended. Does not belong here: anything that changes the world outside, and what is
+specific to one integration (that is a plugin: a kind, a source or a card).
 """
 
 from flagstone.portal.catalog.model import (
@@ -19,8 +19,14 @@ from flagstone.portal.catalog.model import (
     Relation,
 )
 from flagstone.portal.catalog.service.catalog import CatalogService
+from flagstone.portal.catalog.service.ingest import IngestService
+from flagstone.portal.catalog.service.locations import LocationService, Preview, PreviewEntity
+from flagstone.portal.catalog.service.records import Beside, RecordService, StarService
+from flagstone.portal.catalog.web.cards import CardRegistry, ShownCard
 
 __all__ = [
+    "Beside",
+    "CardRegistry",
     "CatalogProblem",
     "CatalogQuery",
     "CatalogService",
@@ -29,7 +35,14 @@ __all__ = [
     "EntityRow",
     "FacetValue",
     "Graph",
+    "IngestService",
     "Location",
+    "LocationService",
+    "Preview",
+    "PreviewEntity",
+    "RecordService",
     "RelatedEntity",
     "Relation",
+    "ShownCard",
+    "StarService",
 ]

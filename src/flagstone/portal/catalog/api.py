@@ -200,8 +200,6 @@ def _entities(api: APIRouter, catalog: CatalogService, records: RecordService, s
 
 
 def _locations(api: APIRouter, locations: LocationService) -> None:
-    creator = permit("catalog.location.create")
-    deleter = permit("catalog.location.delete")
 
     @api.get("/locations", dependencies=READ_LOCATIONS, summary="A page of locations")
     def page(origin: Words, state: Words, cursor: str | None = None, limit: int | None = None) -> dict[str, Any]:
@@ -210,7 +208,10 @@ def _locations(api: APIRouter, locations: LocationService) -> None:
 
     @api.post("/locations", summary="Register a location, or only look at what it would bring", status_code=201)
     def register(
-        principal: Annotated[Principal, creator], body: LocationBody, response: Response, dry_run: bool = False
+        principal: Annotated[Principal, permit("catalog.location.create")],
+        body: LocationBody,
+        response: Response,
+        dry_run: bool = False,
     ) -> dict[str, Any]:
         if dry_run:
             response.status_code = 200
@@ -222,7 +223,9 @@ def _locations(api: APIRouter, locations: LocationService) -> None:
         return _location(locations.get(location_id))
 
     @api.delete("/locations/{location_id}", summary="Unregister a location with its entities")
-    def unregister(principal: Annotated[Principal, deleter], location_id: str) -> dict[str, Any]:
+    def unregister(
+        principal: Annotated[Principal, permit("catalog.location.delete")], location_id: str
+    ) -> dict[str, Any]:
         return {"removed_entities": locations.unregister(principal, location_id)}
 
     @api.post("/locations/{location_id}/refresh", summary="Read a location again now")
@@ -230,7 +233,9 @@ def _locations(api: APIRouter, locations: LocationService) -> None:
         return _report(locations.refresh(principal, location_id))
 
     @api.post("/locations/{location_id}/approve", summary="Agree to the deletions that are held")
-    def approve(principal: Annotated[Principal, deleter], location_id: str, body: ApprovalBody) -> dict[str, Any]:
+    def approve(
+        principal: Annotated[Principal, permit("catalog.location.delete")], location_id: str, body: ApprovalBody
+    ) -> dict[str, Any]:
         return _location(locations.approve(principal, location_id, body.digest))
 
 

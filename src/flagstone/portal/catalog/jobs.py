@@ -34,6 +34,8 @@ class RefreshJob:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self.prepared = False
+        """Whether what has to be done before the first read is done."""
 
     def start(self) -> None:
         """Start the thread."""
@@ -53,12 +55,11 @@ class RefreshJob:
         self._wake.set()
 
     def _run(self) -> None:
-        prepared = False
         while not self._stopped.is_set():
             try:
-                if not prepared:
+                if not self.prepared:
                     self._prepare()
-                    prepared = True
+                    self.prepared = True
                 pause = self._step()
             except Exception:
                 log.exception("refreshing the catalog failed; going on in %.0f s", _PAUSE_AFTER_FAILURE)

@@ -21,8 +21,8 @@ class CatalogSettings(SettingsModel):
 
     locations: list[LocationSetting] = Field(default_factory=list)
     """Locations that are always read. Taking one out of the settings removes its entities."""
-    allowed_roots: list[str] = Field(default_factory=list)
-    """Folders that ``file`` locations may be read from, beside those of the locations in the settings."""
+    extra_locations: list[LocationSetting] = Field(default_factory=list)
+    """More of them, from the command line (`flagstone up --location PATH`)."""
     refresh_seconds: float = Field(default=100.0, gt=0)
     """How often each location is read again. A push or a request only makes it happen sooner."""
     max_file_bytes: int = Field(default=5_000_000, gt=0)

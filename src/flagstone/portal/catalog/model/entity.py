@@ -120,8 +120,8 @@ FilterTerms = tuple[tuple[str, str | None], ...]
 class CatalogQuery:
     """Filters, order and page of a list. Within a field any value may match; all fields must match.
 
-    ``owners`` and ``refs``: None means no filter, an empty tuple matches nothing. ``text`` looks for every word in name,
-    title, description, tags, owner and type. ``filters``: any of the terms lists, by the API's filter grammar.
+    ``owners`` and ``refs``: None means no filter, an empty tuple matches nothing. ``text`` looks for every word in
+    name, title, description, tags, owner and type. ``filters``: any of the terms lists, by the API's filter grammar.
     """
 
     kinds: tuple[str, ...] = ()

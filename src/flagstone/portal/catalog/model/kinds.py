@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jsonschema import Draft7Validator
 
+from flagstone.kernel.errors import Conflict
 from flagstone.sdk import EntityKind, RelationField
 
 
@@ -22,25 +23,39 @@ class Known:
 
 
 class KindRegistry:
-    """All kinds of one process. Made once; two kinds with one name are an error."""
+    """All kinds of one process. Filled when it starts; two kinds with one name are an error."""
 
-    def __init__(self, kinds: Iterable[EntityKind]) -> None:
+    def __init__(self, kinds: Iterable[EntityKind] = ()) -> None:
         self._known: dict[str, Known] = {}
+        self._by: dict[str, str] = {}
+        self._forward: set[str] = set()
+        self._opposites: dict[str, str] = {}
         for kind in kinds:
-            if kind.name.lower() in self._known:
-                raise ValueError(f"The entity kind {kind.name} is registered twice.")
-            paths = tuple((tuple(field.path.split(".")), field) for field in kind.relations)
-            self._known[kind.name.lower()] = Known(kind, Draft7Validator(kind.schema), paths)
-        self.forward = frozenset(
-            field.forward for known in self._known.values() for _, field in known.relations if not _is_reverse(field)
-        )
+            self.add(kind)
+
+    def add(self, kind: EntityKind, plugin: str = "") -> None:
+        """Register a kind. Raises Conflict (``catalog.kind_twice``) when there is one of this name."""
+        name = kind.name.lower()
+        if name in self._known:
+            message = f"The entity kind {kind.name} of {plugin or '?'} is there already, from {self._by[name] or '?'}."
+            raise Conflict("catalog.kind_twice", message, hint="Remove one of the two plugins.")
+        paths = tuple((tuple(field.path.split(".")), field) for field in kind.relations)
+        self._known[name] = Known(kind, Draft7Validator(kind.schema), paths)
+        self._by[name] = plugin
+        for field in kind.relations:
+            self._opposites |= {field.forward: field.reverse, field.reverse: field.forward}
+            if field.forward not in _REVERSE:
+                self._forward.add(field.forward)
+
+    @property
+    def forward(self) -> Collection[str]:
         """Relation names of the declaring side, one of each pair: what a graph draws."""
-        self.opposites: Mapping[str, str] = {
-            name: other
-            for known in self._known.values()
-            for _, field in known.relations
-            for name, other in ((field.forward, field.reverse), (field.reverse, field.forward))
-        }
+        return self._forward
+
+    @property
+    def opposites(self) -> Mapping[str, str]:
+        """The other name of each relation."""
+        return self._opposites
 
     def find(self, name: str) -> Known | None:
         """A kind by name, whatever its case."""
@@ -67,10 +82,6 @@ class KindRegistry:
 
 _REVERSE = frozenset({"dependencyOf", "parentOf", "hasMember"})
 """Forward names in a field of their own that are the opposite of another field's: drawn once, from the other side."""
-
-
-def _is_reverse(field: RelationField) -> bool:
-    return field.forward in _REVERSE
 
 
 def value_at(entity: Mapping[str, Any], path: Iterable[str]) -> Any:

@@ -241,7 +241,9 @@ def _schema_faults(error: ValidationError) -> Iterator[Fault]:
     if error.validator == "type":
         wanted = _type_words(rule)
         quoted = wanted == "a text" and isinstance(value, bool | int | float)
-        yield Fault("catalog.kind_schema", f"{where} must be {wanted}, not {_what(value)}.", path, _QUOTE if quoted else None)
+        yield Fault(
+            "catalog.kind_schema", f"{where} must be {wanted}, not {_what(value)}.", path, _QUOTE if quoted else None
+        )
     elif error.validator == "minLength":
         yield Fault("catalog.kind_schema", f"{where} must not be empty.", path, "Give it a value, or remove the line.")
     elif error.validator == "enum":

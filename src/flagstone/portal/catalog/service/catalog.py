@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import NotFound
@@ -15,6 +16,7 @@ from flagstone.portal.catalog.store import CatalogStore
 
 FACETS = ("kinds", "owners", "types", "lifecycles", "tags")
 MAX_GRAPH = 60
+Direction = Literal["both", "out", "in"]
 
 
 class CatalogService:
@@ -89,23 +91,24 @@ class CatalogService:
         *,
         depth: int = 1,
         types: Collection[str] = (),
-        kinds: Collection[str] = (),
+        direction: Direction = "both",
         limit: int = MAX_GRAPH,
     ) -> Graph:
         """Entities around one, nearest first, at most ``limit`` of them; edges run in the declared direction.
 
-        ``types`` are relation names of either direction; ``kinds`` restricts the neighbours that are shown.
+        ``types`` are relation names of either direction. ``direction``: ``out`` follows what the entity needs and is
+        part of, ``in`` who needs it and is part of it.
         """
         root = str(parse_ref(ref))
         wanted = {*types, *(self.kinds.opposites[name] for name in types if name in self.kinds.opposites)}
         distance = {root: 0}
         frontier = [root]
-        seen_edges: set[Relation] = set()
+        edges: set[Relation] = set()
         hidden: set[str] = set()
         for level in range(1, depth + 1):
             following: list[str] = []
             for edge in self._store.reader.relations(frontier, wanted):
-                if kinds and edge.target.partition(":")[0] not in kinds and edge.target != root:
+                if direction != "both" and (edge.type in self.kinds.forward) != (direction == "out"):
                     continue
                 if edge.target not in distance:
                     if len(distance) >= limit:
@@ -113,13 +116,13 @@ class CatalogService:
                         continue
                     distance[edge.target] = level
                     following.append(edge.target)
-                seen_edges.add(self._declared_direction(edge))
+                edges.add(self._declared_direction(edge))
             frontier = following
             if not frontier:
                 break
         rows = self._store.reader.rows(distance)
-        edges = sorted(seen_edges, key=lambda edge: (edge.source, edge.type, edge.target))
-        return Graph(root, tuple(distance), rows, tuple(edges), distance, len(hidden))
+        ordered = sorted(edges, key=lambda edge: (edge.source, edge.type, edge.target))
+        return Graph(root, tuple(distance), rows, tuple(ordered), distance, len(hidden))
 
     def _declared_direction(self, edge: Relation) -> Relation:
         opposite = self.kinds.opposites.get(edge.type)

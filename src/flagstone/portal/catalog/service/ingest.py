@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from flagstone.kernel.clock import Now, utc_now
-from flagstone.kernel.errors import FlagstoneError, Invalid, NotFound, Temporary
+from flagstone.kernel.errors import Conflict, FlagstoneError, Invalid, NotFound, Temporary
 from flagstone.portal.catalog.model import Location
 from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.service.documents import DocumentReader, Parsed, digest_of_bytes
@@ -38,11 +38,20 @@ class IngestService:
     ) -> None:
         self._store = store
         self._kinds = kinds
-        self._sources = {source.type: source for source in sources}
+        self._sources: dict[str, EntitySource] = {}
+        for source in sources:
+            self.add_source(source)
         self._ctx = ctx
         self._settings = settings
         self._now = now
         self._sync = Sync(store, settings, now, self.next_read)
+
+    def add_source(self, source: EntitySource, plugin: str = "") -> None:
+        """Register a type of location. Raises Conflict (``catalog.source_twice``) when there is one of this name."""
+        if source.type in self._sources:
+            message = f"The type of location {source.type!r} of {plugin or '?'} is there already."
+            raise Conflict("catalog.source_twice", message, hint="Remove one of the two plugins.")
+        self._sources[source.type] = source
 
     def source(self, type_: str) -> EntitySource:
         """The source of a type of location. Raises Invalid (``catalog.unknown_source``)."""

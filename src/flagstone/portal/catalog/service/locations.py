@@ -87,6 +87,15 @@ class LocationService:
             raise NotFound("catalog.no_location", f"There is no location {location_id}.")
         return location
 
+    def find(self, location_id: str) -> Location | None:
+        """One location, or None."""
+        return self._store.locations.get(location_id)
+
+    def origin_of(self, location: Location) -> Location | None:
+        """The location of its own that leads to this one (itself, when it is one)."""
+        type_, _, target = self._store.locations.origin_of(location.id).partition(":")
+        return self._store.locations.find(type_, target)
+
     def source_types(self) -> Sequence[str]:
         """Types of locations that can be registered."""
         return self._ingest.source_types()
@@ -203,6 +212,17 @@ class LocationService:
                 hint="Take it out of the Location entity there, or unregister that location.",
             )
         return self._remove(principal, location)
+
+    def unregister_confirmed(self, principal: Principal, location_id: str, typed: str) -> int:
+        """The same, after somebody typed what is removed. Raises Invalid when it is something else."""
+        location = self.get(location_id)
+        if typed.strip() != location.target:
+            raise Invalid(
+                "catalog.not_confirmed",
+                "What was typed is not the target of the location.",
+                hint=f"Type {location.target}",
+            )
+        return self.unregister(principal, location_id)
 
     def refresh(self, principal: Principal, location_id: str, *, force: bool = True) -> Report:
         """Read a location again now, with all that it leads to. Raises what the source raises."""

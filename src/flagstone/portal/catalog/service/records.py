@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.clock import Now, utc_now
-from flagstone.kernel.errors import NotFound
+from flagstone.kernel.errors import FlagstoneError, NotFound
 from flagstone.kernel.paging import Page
 from flagstone.kernel.refs import parse_ref
 from flagstone.portal.catalog.model import CatalogProblem, Change, Entity, Relation
@@ -18,6 +19,8 @@ from flagstone.portal.catalog.service.ingest import IngestService
 from flagstone.portal.catalog.store import CatalogStore
 
 _README = "flagstone.dev/readme"
+_README_SECONDS = 30.0
+_MAX_READMES = 200
 _OUTPUT = ("uid", "etag")
 
 
@@ -39,6 +42,7 @@ class RecordService:
         self._catalog = catalog
         self._ingest = ingest
         self._access = access
+        self._readmes: dict[tuple[str, str | None, str | None], tuple[float, Beside | FlagstoneError]] = {}
 
     def problems(
         self,
@@ -81,9 +85,32 @@ class RecordService:
     def readme(self, entity: Entity) -> Beside:
         """The README beside the entity's file, or the one that the annotation ``flagstone.dev/readme`` names.
 
-        Raises NotFound when there is none, else what the source raises.
+        Raises NotFound when there is none, else what the source raises. Remembered for half a minute.
         """
-        return self.beside(entity, entity.annotations.get(_README) or "README.md")
+        key = (entity.source.ref, entity.source.commit, entity.annotations.get(_README))
+        moment = time.monotonic()
+        known = self._readmes.get(key)
+        if known is not None and known[0] > moment:
+            found = known[1]
+        else:
+            try:
+                found = self.beside(entity, entity.annotations.get(_README) or "README.md")
+            except FlagstoneError as error:
+                found = error
+            if len(self._readmes) >= _MAX_READMES:
+                self._readmes.clear()
+            self._readmes[key] = (moment + _README_SECONDS, found)
+        if isinstance(found, FlagstoneError):
+            raise found
+        return found
+
+    def has_readme(self, entity: Entity) -> bool:
+        """Whether there is a README that can be read now."""
+        try:
+            self.readme(entity)
+        except FlagstoneError:
+            return False
+        return True
 
     def refresh(self, principal: Principal, ref: str) -> Entity | None:
         """Read the source of an entity again now. Returns what it is then; None when it is gone.

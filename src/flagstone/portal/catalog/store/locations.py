@@ -139,7 +139,7 @@ class LocationStore:
         prefix: str = "",
         forget: bool = False,
     ) -> int:
-        """Have locations read again now; ``forget`` drops the version, so that even an unchanged source is read whole."""
+        """Have locations read again now; ``forget`` drops the version: even an unchanged source is read whole."""
         where = locations.c.id.in_(list(ids)) if type_ is None else locations.c.type == type_
         if type_ is not None and prefix:
             where = where & locations.c.target.startswith(prefix, autoescape=True)

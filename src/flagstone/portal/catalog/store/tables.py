@@ -22,7 +22,7 @@ locations = Table(
     Column("presence", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("version", Text),
-    # Files that were read beside the entity files (placeholders), with digests: the source's version does not cover them.
+    # Files read beside the entity files (placeholders), with digests: the source's version does not cover them.
     Column("includes", JsonText),
     Column("commit", Text),
     Column("read_at", UtcDateTime),

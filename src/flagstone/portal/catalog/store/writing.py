@@ -166,7 +166,7 @@ class EntityWriter:
         return affected
 
     def stitch(self, refs: Collection[str], drafts: Mapping[str, Draft]) -> int:
-        """Write the final document of entities: from their draft, or from the one they have. Returns how many changed."""
+        """Write the final documents: from a draft, or from what is there. Returns how many changed."""
         changed = 0
         with self._db.write() as conn:
             for part in chunks(sorted(refs)):

@@ -1,0 +1,136 @@
+"""The slice registers itself, and its own cards as any plugin would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from flagstone.contracts.gateway import RunGateway
+from flagstone.foundation.access import AccessService
+from flagstone.foundation.audit import PortalAudit
+from flagstone.foundation.events import PortalEvents
+from flagstone.kernel.actor import Principal, system
+from flagstone.portal.catalog import api, web
+from flagstone.portal.catalog.jobs import EventJob, RefreshJob
+from flagstone.portal.catalog.model import CatalogQuery
+from flagstone.portal.catalog.model.kinds import KindRegistry
+from flagstone.portal.catalog.permissions import PERMISSIONS
+from flagstone.portal.catalog.service.catalog import CatalogService
+from flagstone.portal.catalog.service.ingest import IngestService
+from flagstone.portal.catalog.service.locations import LocationService
+from flagstone.portal.catalog.service.records import RecordService, StarService
+from flagstone.portal.catalog.settings import CatalogSettings
+from flagstone.portal.catalog.store import CatalogStore
+from flagstone.portal.catalog.web.cards import CardRegistry
+from flagstone.portal.catalog.web.own_cards import own_cards
+from flagstone.sdk import Deps, NavItem, PaletteEntry, Slice, SourceContext, UICard, hookimpl
+from flagstone.toolkit.db import PortalDatabase
+from flagstone.toolkit.http import AllowedHost, Fetcher
+from flagstone.toolkit.settings.sources import SourcesSettings
+from flagstone.toolkit.web.icons import icon_name
+from flagstone.toolkit.web.pages import Pages
+
+_FOLDER = Path(__file__).parent
+
+
+@hookimpl
+def flagstone_register_slice(deps: Deps) -> Slice:
+    """Build the slice."""
+    settings = deps.settings("catalog", CatalogSettings)
+    gateway = deps.get(RunGateway)  # type: ignore[type-abstract]
+    access, audit = deps.get(AccessService), deps.get(PortalAudit)
+    reading = deps.settings("sources", SourcesSettings)
+    fetcher = Fetcher([AllowedHost.parse(host) for host in reading.hosts], setting="sources.allowed_hosts")
+    store, kinds = CatalogStore(deps.get(PortalDatabase)), KindRegistry()
+    ingest = IngestService(store, kinds, (), source_context(gateway, settings, reading, fetcher), settings)
+    catalog = CatalogService(store, kinds)
+    locations = LocationService(store, ingest, access, audit)
+    records, stars = RecordService(store, catalog, ingest, access), StarService(store)
+    cards = CardRegistry(deps.get(Pages))
+    access.add_membership_source(catalog.groups_of)
+    for service in (catalog, locations, records, stars, ingest, cards):
+        deps.provide(service)
+    refresh = RefreshJob(ingest, lambda: locations.use_settings([*settings.locations, *settings.extra_locations]))
+    events = EventJob(gateway, deps.get(PortalEvents), ingest, locations, refresh.wake)
+
+    def start() -> None:
+        refresh.start()
+        events.start()
+
+    def stop() -> None:
+        events.stop()
+        refresh.stop()
+        fetcher.close()
+
+    pages = web.Services(catalog, records, stars, locations, access, cards, deps.get(Pages))
+    return Slice(
+        "catalog",
+        room="portal",
+        routers=[api.router(catalog, records, locations, stars), web.router(pages)],
+        permissions=PERMISSIONS,
+        nav=[
+            NavItem("catalog", "Catalog", "/catalog", "library", "", 10, "catalog.entity.read"),
+            NavItem(
+                "catalog-problems",
+                "Problems",
+                "/catalog/problems",
+                "triangle-alert",
+                "Improve",
+                30,
+                "catalog.location.read",
+                lambda _principal: records.count_problems() or None,
+            ),
+        ],
+        templates=_FOLDER / "templates",
+        migrations=_FOLDER / "migrations",
+        palette=lambda text, _principal, limit: palette(catalog, text, limit),
+        start=start,
+        ready=lambda: None if refresh.prepared and not ingest.never_read() else "the catalog is being read",
+        stop=stop,
+        collects={
+            "flagstone_register_entity_kinds": kinds.add,
+            "flagstone_register_entity_sources": ingest.add_source,
+            "flagstone_register_ui_cards": cards.add,
+        },
+    )
+
+
+@hookimpl
+def flagstone_register_ui_cards(deps: Deps) -> Iterable[UICard]:
+    """Our own cards."""
+    return own_cards(deps.get(CatalogService), deps.get(RecordService))
+
+
+def source_context(
+    gateway: RunGateway, settings: CatalogSettings, reading: SourcesSettings, fetcher: Fetcher
+) -> SourceContext:
+    """What sources may use: the allowed folders and hosts, and the hosted repositories behind the gateway."""
+    reader: Principal = system("catalog")
+    return SourceContext(
+        allowed_roots=reading.folders,
+        fetch=fetcher.fetch,
+        read_repository_file=lambda name, path, commit: gateway.repository_file(name, path, reader, commit=commit),
+        list_repository_tree=lambda name, commit: gateway.repository_tree(name, reader, commit=commit),
+        repository_head=lambda name: gateway.get_repository(name, reader).head,
+        options={"max_file_bytes": settings.max_file_bytes},
+    )
+
+
+def palette(catalog: CatalogService, text: str, limit: int) -> list[PaletteEntry]:
+    """Entities for the command palette."""
+    rows = (
+        catalog.options((), text, limit)
+        if text
+        else catalog.list(CatalogQuery(sort="updated", descending=True, limit=limit)).items
+    )
+    return [
+        PaletteEntry(
+            row.title,
+            f"/catalog/{row.path}",
+            "Entities",
+            icon_name(row.kind, row.type),
+            f"{catalog.kinds.label(row.kind)}{f' · {row.type}' if row.type else ''}",
+        )
+        for row in rows
+        if row.kind != "template"
+    ]

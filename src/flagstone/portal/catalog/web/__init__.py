@@ -1,0 +1,40 @@
+"""Pages of the catalog: list, entity, relations, source, history, registering, problems; and the cards of plugins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from flagstone.foundation.access import AccessService
+from flagstone.portal.catalog.service.catalog import CatalogService
+from flagstone.portal.catalog.service.locations import LocationService
+from flagstone.portal.catalog.service.records import RecordService, StarService
+from flagstone.portal.catalog.web.cards import CardRegistry
+from flagstone.portal.catalog.web.entity import entity_routes
+from flagstone.portal.catalog.web.listing import list_routes
+from flagstone.portal.catalog.web.register import register_routes
+from flagstone.toolkit.web.pages import Pages
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the pages stand on."""
+
+    catalog: CatalogService
+    records: RecordService
+    stars: StarService
+    locations: LocationService
+    access: AccessService
+    cards: CardRegistry
+    pages: Pages
+
+
+def router(services: Services) -> APIRouter:
+    """All pages below ``/catalog``."""
+    routes = APIRouter(include_in_schema=False)
+    s = services
+    register_routes(routes, s.locations, s.records, s.access, s.pages)
+    list_routes(routes, s.catalog, s.stars, s.access, s.pages)
+    entity_routes(routes, s.catalog, s.records, s.stars, s.locations, s.access, s.cards, s.pages)
+    return routes

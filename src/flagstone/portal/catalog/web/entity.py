@@ -1,0 +1,367 @@
+"""Pages of one entity: overview, relations, docs, source, history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from markupsafe import Markup
+
+from flagstone.foundation.access import AccessService
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import FlagstoneError, NotFound
+from flagstone.portal.catalog.model import CatalogProblem, Change, Entity, Location
+from flagstone.portal.catalog.model.formats import is_safe_link
+from flagstone.portal.catalog.service.catalog import CatalogService, Direction
+from flagstone.portal.catalog.service.locations import LocationService
+from flagstone.portal.catalog.service.records import RecordService, StarService
+from flagstone.portal.catalog.web.cards import CardRegistry, ShownCard
+from flagstone.portal.catalog.web.drawing import draw
+from flagstone.portal.catalog.web.readme import readme_html
+from flagstone.portal.catalog.web.views import EntityLink, link_of, links_of, tone_of
+from flagstone.sdk import CardContext
+from flagstone.sdk.guards import permit
+from flagstone.toolkit.web.diff import diff_lines
+from flagstone.toolkit.web.graph import GraphDrawing
+from flagstone.toolkit.web.icons import icon_name
+from flagstone.toolkit.web.markdown import Heading
+from flagstone.toolkit.web.pages import Pages
+from flagstone.toolkit.yaml import dump_yaml
+
+_PATH = "/catalog/{kind}/{namespace}/{name}"
+_MAX_DEPTH = 4
+_MAX_NODES = 120
+_DIRECTIONS = ("both", "out", "in")
+_WITH_README = frozenset({"component", "api", "resource", "system", "domain", "template"})
+Reader = Annotated[Principal, permit("catalog.entity.read")]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What stands above every page of an entity."""
+
+    entity: Entity
+    kind: str
+    icon: str
+    owner: EntityLink | None
+    system: EntityLink | None
+    tone: str
+    starred: bool
+    problems: Sequence[CatalogProblem]
+    stale: Location | None
+    tabs: Sequence[tuple[str, str, str]]
+    actions: Sequence[ShownCard]
+    may_refresh: bool
+    edit_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewPage:
+    """Cards in two columns."""
+
+    head: Head
+    main: Sequence[ShownCard]
+    side: Sequence[ShownCard]
+
+
+@dataclass(frozen=True, slots=True)
+class RelationsPage:
+    """Graph and table."""
+
+    head: Head
+    drawing: GraphDrawing
+    hidden: int
+    alone: bool
+    depth: int
+    direction: str
+    types: Sequence[tuple[str, str, int | None]]
+    chosen: Sequence[str]
+    rows: Sequence[tuple[str, EntityLink, EntityLink | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class DocsPage:
+    """The README."""
+
+    head: Head
+    html: Markup
+    headings: Sequence[Heading]
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePage:
+    """The document and where it comes from."""
+
+    head: Head
+    text: str
+    location: Location | None
+    origin: Location | None
+    may_unregister: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Changes."""
+
+    head: Head
+    changes: Sequence[tuple[Change, Any]]
+    more: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StarPage:
+    """The star after it was pressed."""
+
+    entity: Entity
+    starred: bool
+
+
+def entity_routes(
+    routes: APIRouter,
+    catalog: CatalogService,
+    records: RecordService,
+    stars: StarService,
+    locations: LocationService,
+    access: AccessService,
+    cards: CardRegistry,
+    pages: Pages,
+) -> None:
+    """Everything below ``/catalog/{kind}/{namespace}/{name}``, and the cards that load by themselves."""
+    views = EntityViews(catalog, records, stars, locations, access, cards)
+    _reading(routes, views, pages)
+    _acting(routes, views, pages)
+
+
+def _reading(routes: APIRouter, views: EntityViews, pages: Pages) -> None:
+    @routes.get("/catalog/_cards/{card_id}")
+    def card(request: Request, principal: Reader, card_id: str, entity: str = "") -> Response:
+        return Response(views.card(card_id, entity, principal, request), media_type="text/html")
+
+    @routes.get(_PATH)
+    def overview(request: Request, principal: Reader, kind: str, namespace: str, name: str) -> Response:
+        elsewhere = views.canonical(kind, namespace, name)
+        if elsewhere is not None:
+            return RedirectResponse(elsewhere, 308)
+        return pages.render(request, "catalog/entity.html", views.overview(kind, namespace, name, principal, request))
+
+    @routes.get(f"{_PATH}/relations")
+    def relations(
+        request: Request,
+        principal: Reader,
+        kind: str,
+        namespace: str,
+        name: str,
+        type: Annotated[list[str], Query(default_factory=list)],  # noqa: A002  the word in the address
+        depth: int = 2,
+        direction: str = "both",
+    ) -> Response:
+        head = views.head(kind, namespace, name, principal, request)
+        page = views.relations(head, min(max(depth, 1), _MAX_DEPTH), direction, type)
+        return pages.render(request, "catalog/relations.html", page)
+
+    @routes.get(f"{_PATH}/docs")
+    def docs(request: Request, principal: Reader, kind: str, namespace: str, name: str) -> Response:
+        return pages.render(
+            request, "catalog/docs.html", views.docs(views.head(kind, namespace, name, principal, request))
+        )
+
+    @routes.get(f"{_PATH}/source")
+    def source(request: Request, principal: Reader, kind: str, namespace: str, name: str) -> Response:
+        head = views.head(kind, namespace, name, principal, request)
+        return pages.render(request, "catalog/source.html", views.source(head, principal))
+
+    @routes.get(f"{_PATH}/history")
+    def history(
+        request: Request, principal: Reader, kind: str, namespace: str, name: str, cursor: str | None = None
+    ) -> Response:
+        page = views.history(views.head(kind, namespace, name, principal, request), cursor)
+        return pages.render(request, "catalog/history.html", page, fragment="catalog/_history.html" if cursor else None)
+
+
+def _acting(routes: APIRouter, views: EntityViews, pages: Pages) -> None:
+    @routes.post(f"{_PATH}/star")
+    def star(
+        request: Request,
+        principal: Annotated[Principal, permit("catalog.entity.star")],
+        kind: str,
+        namespace: str,
+        name: str,
+    ) -> Response:
+        return pages.render(request, "catalog/_star.html", views.toggle_star(kind, namespace, name, principal))
+
+    @routes.post(f"{_PATH}/refresh")
+    def refresh(
+        principal: Annotated[Principal, permit("catalog.entity.refresh")],
+        request: Request,
+        kind: str,
+        namespace: str,
+        name: str,
+    ) -> Response:
+        found = views.records.refresh(principal, f"{kind}:{namespace}/{name}")
+        target = f"/catalog/{found.path}" if found is not None else "/catalog"
+        if request.headers.get("hx-request"):
+            return Response(status_code=204, headers={"HX-Redirect": target})
+        return RedirectResponse(target, 303)
+
+
+class EntityViews:
+    """Builds the pages of an entity."""
+
+    def __init__(
+        self,
+        catalog: CatalogService,
+        records: RecordService,
+        stars: StarService,
+        locations: LocationService,
+        access: AccessService,
+        cards: CardRegistry,
+    ) -> None:
+        self.records = records
+        self._catalog = catalog
+        self._stars = stars
+        self._locations = locations
+        self._access = access
+        self._cards = cards
+
+    def canonical(self, kind: str, namespace: str, name: str) -> str | None:
+        """The address to go to instead: lower case, and the kind first where Backstage has the namespace first."""
+        first, second = self._catalog.kinds.find(kind), self._catalog.kinds.find(namespace)
+        if second is not None and (first is None or self._catalog.find(f"{kind}:{namespace}/{name}") is None):
+            turned = self._catalog.find(f"{namespace}:{kind}/{name}")
+            if turned is not None or first is None:
+                return f"/catalog/{namespace}/{kind}/{name}".lower()
+        path = f"/catalog/{kind}/{namespace}/{name}"
+        return path.lower() if path != path.lower() else None
+
+    def head(self, kind: str, namespace: str, name: str, principal: Principal, request: Request) -> Head:
+        """What stands above every page. Raises NotFound."""
+        entity = self._catalog.get(f"{kind}:{namespace}/{name}")
+        links = links_of([entity.owner or "", entity.system or ""], self._catalog)
+        problems = self.records.problems(entity_ref=entity.ref, limit=20).items
+        location = self._locations.find(entity.source.location_id)
+        edit = entity.annotations.get("backstage.io/edit-url") or entity.source.edit_url
+        return Head(
+            entity=entity,
+            kind=entity.kind,
+            icon=icon_name(entity.kind, entity.type),
+            owner=links.get(entity.owner or ""),
+            system=links.get(entity.system or ""),
+            tone=tone_of(entity.lifecycle),
+            starred=bool(self._stars.starred(principal, [entity.ref])),
+            problems=problems,
+            stale=location if location is not None and location.state == "failed" else None,
+            tabs=self._tabs(entity),
+            actions=self._cards.show("entity.actions", CardContext(principal, entity.data), request),
+            may_refresh=self._access.decide(principal, "catalog.entity.refresh", owner=entity.owner).allowed,
+            edit_url=edit if is_safe_link(edit) else None,
+        )
+
+    def overview(self, kind: str, namespace: str, name: str, principal: Principal, request: Request) -> OverviewPage:
+        """The cards."""
+        head = self.head(kind, namespace, name, principal, request)
+        ctx = CardContext(principal, head.entity.data, dict(request.query_params))
+        main, side = (self._cards.show(slot, ctx, request) for slot in ("entity.main", "entity.side"))
+        return OverviewPage(head, main, side)
+
+    def card(self, card_id: str, path: str, principal: Principal, request: Request) -> Markup:
+        """One card by itself. Raises NotFound."""
+        data: Mapping[str, Any] | None = None
+        if path:
+            data = self._catalog.get(path.replace("/", ":", 1)).data
+        return self._cards.show_one(card_id, CardContext(principal, data), request)
+
+    def relations(self, head: Head, depth: int, direction: str, types: Sequence[str]) -> RelationsPage:
+        """Graph and table."""
+        chosen = cast("Direction", direction if direction in _DIRECTIONS else "both")
+        ref = head.entity.ref
+        all_related = self._catalog.related(ref)
+        names = sorted({item.type for item in all_related})
+        wanted = [name for name in types if name in names]
+        graph = self._catalog.graph(ref, depth=depth, types=wanted, direction=chosen, limit=_MAX_NODES)
+        shown = [item for item in all_related if not wanted or item.type in wanted]
+        owners = links_of([item.row.owner or "" for item in shown if item.row is not None], self._catalog)
+        rows = [
+            (
+                item.type,
+                link_of(item.ref, item.row, self._catalog.kinds),
+                owners.get(item.row.owner or "") if item.row is not None else None,
+            )
+            for item in shown
+        ]
+        return RelationsPage(
+            head,
+            draw(graph, self._catalog.kinds, label=f"Relations of {head.entity.title}"),
+            graph.hidden,
+            len(graph.refs) == 1,
+            depth,
+            chosen,
+            [(name, name, sum(item.type == name for item in all_related)) for name in names],
+            wanted,
+            rows,
+        )
+
+    def docs(self, head: Head) -> DocsPage:
+        """The README. Raises NotFound."""
+        try:
+            readme = self.records.readme(head.entity)
+        except NotFound as error:
+            raise NotFound(
+                "catalog.no_docs",
+                f"{head.entity.title} has no README.",
+                hint=f"Put a README.md beside {head.entity.source.path}.",
+            ) from error
+        html, headings = readme_html(readme, head.entity)
+        return DocsPage(head, html, headings, readme.path)
+
+    def source(self, head: Head, principal: Principal) -> SourcePage:
+        """The document and its location."""
+        location = self._locations.find(head.entity.source.location_id)
+        origin = self._locations.origin_of(location) if location is not None else None
+        may = (
+            origin is not None
+            and origin.origin in ("user", "event")
+            and self._access.possible(principal, "catalog.location.delete").allowed
+        )
+        return SourcePage(head, self.records.source_text(head.entity.ref), location, origin, may)
+
+    def history(self, head: Head, cursor: str | None) -> HistoryPage:
+        """Changes with their differences."""
+        page = self.records.history(head.entity.ref, cursor=cursor, limit=20)
+        changes = [(change, _difference(change)) for change in page.items]
+        more = f"/catalog/{head.entity.path}/history?cursor={page.next_cursor}" if page.next_cursor else None
+        return HistoryPage(head, changes, more)
+
+    def toggle_star(self, kind: str, namespace: str, name: str, principal: Principal) -> StarPage:
+        """Star it, or take the star away."""
+        entity = self._catalog.get(f"{kind}:{namespace}/{name}")
+        if self._stars.starred(principal, [entity.ref]):
+            self._stars.unstar(principal, entity.ref)
+            return StarPage(entity, starred=False)
+        self._stars.star(principal, entity.ref)
+        return StarPage(entity, starred=True)
+
+    def _tabs(self, entity: Entity) -> list[tuple[str, str, str]]:
+        base = f"/catalog/{entity.path}"
+        tabs = [("overview", "Overview", base), ("relations", "Relations", f"{base}/relations")]
+        if entity.kind.lower() in _WITH_README and self.records.has_readme(entity):
+            tabs.append(("docs", "Docs", f"{base}/docs"))
+        return [*tabs, ("source", "Source", f"{base}/source"), ("history", "History", f"{base}/history")]
+
+
+def _difference(change: Change) -> Any:
+    if change.before is None or change.after is None:
+        return None
+    try:
+        return diff_lines(_plain(change.before), _plain(change.after))
+    except FlagstoneError:
+        return None
+
+
+def _plain(entity: Mapping[str, Any]) -> str:
+    metadata = {key: value for key, value in entity["metadata"].items() if key not in ("uid", "etag")}
+    shown = {key: value for key, value in entity.items() if key not in ("relations", "status", "metadata")}
+    return dump_yaml({"metadata": metadata, **shown})
