@@ -58,6 +58,8 @@ class BaseContext(Protocol):
     actor: Principal
     owner: str | None
     """Owner ref of what the run acts upon, if known."""
+    template_ref: str | None
+    """The template that the run was started from, if any."""
     workspace: Files
     """The run's own folder; steps of one run share it. While planning it is a throw-away copy."""
 

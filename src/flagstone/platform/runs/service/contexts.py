@@ -42,6 +42,7 @@ class StepContext:
         self.step_id = place.step_id
         self.actor = place.actor
         self.owner = place.owner
+        self.template_ref = place.reading.workflow.template_ref
         self.workspace: Files = place.files.files
         self._place = place
         self._write = write

@@ -1,0 +1,211 @@
+"""``catalog:write``, ``catalog:register`` and ``catalog:unregister``.
+
+The platform does not know the catalog: what these do is an event, which the portal reads.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import yaml
+from pydantic import Field, model_validator
+
+from flagstone.builtin.actions.entities import Described, main_entity, parse
+from flagstone.builtin.actions.paths import clean
+from flagstone.builtin.actions.permissions import REGISTER, UNREGISTER
+from flagstone.kernel.errors import Denied, Invalid, NotFound, Unavailable
+from flagstone.sdk import Action, ActionContext, Inputs, Outputs, PlanContext
+
+_SOURCE_TEMPLATE = "backstage.io/source-template"
+_DEFAULT_FILE = "catalog-info.yaml"
+
+
+class CatalogWrite(Action):
+    """Write an entity file into the workspace, with a note of the template it came from."""
+
+    id = "catalog:write"
+    title = "Write an entity file"
+    idempotency = "natural"
+
+    class Input(Inputs):
+        """The entity and where it goes."""
+
+        file_path: str = Field(_DEFAULT_FILE, alias="filePath", min_length=1)
+        entity: dict[str, Any]
+
+    def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
+        """The file, written into the throw-away workspace."""
+        ctx.change("file", "create", self._write(ctx, inputs))
+        return self.Output()
+
+    def run(self, ctx: ActionContext, inputs: Any) -> Outputs:
+        """Write."""
+        ctx.log(f"Wrote {self._write(ctx, inputs)}.")
+        return self.Output()
+
+    @staticmethod
+    def _write(ctx: ActionContext | PlanContext, inputs: Any) -> str:
+        entity = dict(inputs.entity)
+        if ctx.template_ref:
+            metadata = dict(entity.get("metadata") or {})
+            metadata["annotations"] = {**(metadata.get("annotations") or {}), _SOURCE_TEMPLATE: ctx.template_ref}
+            entity["metadata"] = metadata
+        path = clean(inputs.file_path)
+        ctx.workspace.write(path, yaml.safe_dump(entity, sort_keys=False, allow_unicode=True, width=100))
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class _Location:
+    type: str
+    target: str
+
+    @property
+    def url(self) -> str:
+        return self.target if self.type == "url" else f"{self.type}:{self.target}"
+
+
+class CatalogRegister(Action):
+    """Ask the catalog to read an entity file, and tell which entities will appear."""
+
+    id = "catalog:register"
+    title = "Register in the catalog"
+    permission = REGISTER
+    idempotency = "natural"
+
+    class Input(Inputs):
+        """Either the whole location, or a repository and a path in it."""
+
+        catalog_info_url: str | None = Field(None, alias="catalogInfoUrl")
+        repo_contents_url: str | None = Field(None, alias="repoContentsUrl")
+        catalog_info_path: str = Field(f"/{_DEFAULT_FILE}", alias="catalogInfoPath")
+        optional: bool = Field(False, description="Do not fail when there is no such file.")
+
+        @model_validator(mode="after")
+        def _one_of_both(self) -> CatalogRegister.Input:
+            if bool(self.catalog_info_url) == bool(self.repo_contents_url):
+                raise ValueError("give either catalogInfoUrl or repoContentsUrl")
+            return self
+
+    class Output(Outputs):
+        """Where it was registered; ``entityRef`` is absent when the file could not be read here."""
+
+        entity_ref: str | None = Field(None, alias="entityRef")
+        catalog_info_url: str = Field(alias="catalogInfoUrl")
+
+    def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
+        """The location and the entities in it, read from the workspace as long as there is no repository."""
+        location = _location(inputs)
+        ctx.change("location", "create", f"{location.type}:{location.target}")
+        found = self._read_planned(ctx, location, inputs)
+        if found is None:
+            ctx.note(f"Which entities will appear is known when {location.url} can be read.")
+            return self.Output(catalog_info_url=location.url)
+        for entity in found:
+            ctx.change("entity", "create", str(entity.ref), **entity.facts)
+        return self.Output(entity_ref=str(main_entity(found).ref), catalog_info_url=location.url)
+
+    def run(self, ctx: ActionContext, inputs: Any) -> Outputs:
+        """Ask."""
+        location = _location(inputs)
+        found = self._read(ctx, location, inputs) or []
+        refs = [str(entity.ref) for entity in found]
+        data = {"type": location.type, "target": location.target, "entity_refs": refs}
+        ctx.emit("catalog.location.requested", location.url, data)
+        for ref in refs:
+            ctx.link(ref)
+        ctx.log(f"Asked the catalog to read {location.url}{': ' + ', '.join(refs) if refs else ''}.")
+        main = str(main_entity(found).ref) if found else None
+        return self.Output(entity_ref=main, catalog_info_url=location.url)
+
+    @staticmethod
+    def _read_planned(ctx: PlanContext, location: _Location, inputs: Any) -> list[Described] | None:
+        path = clean(inputs.catalog_info_path.lstrip("/"))
+        if inputs.repo_contents_url and ctx.workspace.exists(path):
+            return parse(ctx.workspace.read_text(path), path)
+        try:
+            return _read_hosted(ctx, location)
+        except (NotFound, Unavailable, Denied):
+            return None
+
+    @staticmethod
+    def _read(ctx: ActionContext, location: _Location, inputs: Any) -> list[Described] | None:
+        try:
+            return _read_hosted(ctx, location)
+        except NotFound:
+            if inputs.optional:
+                ctx.log(f"There is no {location.url}; it is registered anyway.", level="warn")
+                return None
+            raise
+
+
+class CatalogUnregister(Action):
+    """Ask the catalog to forget a location and what was read from it."""
+
+    id = "catalog:unregister"
+    title = "Unregister from the catalog"
+    permission = UNREGISTER
+    idempotency = "natural"
+
+    class Input(Inputs):
+        """The location."""
+
+        type: str = Field(min_length=1)
+        target: str = Field(min_length=1)
+        entity_ref: str | None = Field(
+            None, alias="entityRef", description="The entity on whose page it was asked for."
+        )
+
+    def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
+        """What disappears."""
+        ctx.change("location", "delete", f"{inputs.type}:{inputs.target}")
+        if inputs.entity_ref:
+            ctx.change("entity", "delete", inputs.entity_ref, "with everything else that comes from this location")
+        return self.Output()
+
+    def run(self, ctx: ActionContext, inputs: Any) -> Outputs:
+        """Ask. ``owner`` is on whose behalf it was allowed: the catalog compares it with the entity's own."""
+        data = {"type": inputs.type, "target": inputs.target, "entity_ref": inputs.entity_ref, "owner": ctx.owner}
+        ctx.emit("catalog.location.withdrawn", f"{inputs.type}:{inputs.target}", data)
+        if inputs.entity_ref:
+            ctx.link(inputs.entity_ref)
+        ctx.log(f"Asked the catalog to forget {inputs.type}:{inputs.target}.")
+        return self.Output()
+
+
+def _location(inputs: Any) -> _Location:
+    """Raises Invalid for something that is no location."""
+    if inputs.catalog_info_url:
+        return _parse_location(inputs.catalog_info_url)
+    base, path = inputs.repo_contents_url, inputs.catalog_info_path.lstrip("/")
+    if base.startswith("hosted:"):
+        return _parse_location(f"{base.rstrip('/')}/{path}")
+    return _parse_location(urljoin(base.rstrip("/") + "/", path))
+
+
+def _parse_location(text: str) -> _Location:
+    kind, _, rest = text.partition(":")
+    if kind == "hosted" and rest.count("/") >= 2 and ".." not in rest.split("/"):
+        return _Location("hosted", posixpath.normpath(rest.lstrip("/")))
+    if kind == "file" and rest.startswith("/"):
+        return _Location("file", posixpath.normpath(rest))
+    if kind == "url":
+        text = rest
+    if urlsplit(text).scheme in ("http", "https") and urlsplit(text).hostname:
+        return _Location("url", text)
+    raise Invalid(
+        "actions.bad_location",
+        f"{text!r} is not where an entity file can be.",
+        hint="Write hosted:project/repository/catalog-info.yaml, or an http(s) address.",
+    )
+
+
+def _read_hosted(ctx: ActionContext | PlanContext, location: _Location) -> list[Described] | None:
+    """The entities of a file in the built-in git hosting; None for places that only the catalog reads."""
+    if location.type != "hosted":
+        return None
+    project, name, path = location.target.split("/", 2)
+    return parse(ctx.source(f"hosted:{project}/{name}").read_text(path), path)

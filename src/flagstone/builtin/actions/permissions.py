@@ -1,0 +1,13 @@
+"""What the actions of this plugin ask for beside the permission to start runs."""
+
+from __future__ import annotations
+
+from flagstone.sdk import Permission
+
+REGISTER = "actions.catalog.register"
+UNREGISTER = "actions.catalog.unregister"
+
+PERMISSIONS = (
+    Permission(REGISTER, "Have runs ask the catalog to read a location.", "developer"),
+    Permission(UNREGISTER, "Have runs ask the catalog to forget a location.", "maintainer", owner=True),
+)
