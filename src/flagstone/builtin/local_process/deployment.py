@@ -30,7 +30,9 @@ Cancelled = Callable[[], bool]
 class Deployment:
     """The public methods do not overlap (the platform sees to that); reports come from the supervising thread."""
 
-    def __init__(self, ctx: RuntimeContext, options: Options, folder: DeploymentFolder, loop: FrontLoop, ports: PortBook) -> None:
+    def __init__(
+        self, ctx: RuntimeContext, options: Options, folder: DeploymentFolder, loop: FrontLoop, ports: PortBook
+    ) -> None:
         self.folder = folder
         self.log = LogFile(folder.log)
         self._ctx = ctx
@@ -157,7 +159,11 @@ class Deployment:
 
     def _runs(self, spec: DeploymentSpec) -> bool:
         active = self._active
-        return active is not None and active.plan.spec.release_id == spec.release_id and self._status.state in ("healthy", "scheduled")
+        return (
+            active is not None
+            and active.plan.spec.release_id == spec.release_id
+            and self._status.state in ("healthy", "scheduled")
+        )
 
     def _roll_out(self, plan: Plan, progress: Progress, cancelled: Cancelled) -> Instance:
         """Start an instance beside what runs and wait until it is healthy. Raises RolloutFailed."""
@@ -197,13 +203,17 @@ class Deployment:
         if active is not None:
             active.report()
             with self._lock:
-                self._publish(replace(self._status, message=f"{message} {active.plan.spec.release} still runs.", last_log=last))
+                self._publish(
+                    replace(self._status, message=f"{message} {active.plan.spec.release} still runs.", last_log=last)
+                )
         else:
             if self._front is not None:
                 self._front.close_service("did not start")
             self._set("failed", message, last_log=last)
         self.folder.forget_releases(active.plan.spec.release_id if active is not None else None)
-        return RolloutFailed(message, last_log=last, hint=hint or "Mend it, push, and deploy again. The last lines of its log tell more.")
+        return RolloutFailed(
+            message, last_log=last, hint=hint or "Mend it, push, and deploy again. The last lines of its log tell more."
+        )
 
     def _switch(self, supervision: Supervision, instance: Instance | None, progress: Progress) -> None:
         """Make a release the current one, then end what ran before, after its requests have been answered."""

@@ -1,8 +1,8 @@
 """The HTTP front of a deployment: a stable address whose requests go to whichever instance is the current one.
 
 A streaming reverse proxy on an event loop in a thread of its own. Each request gets a connection of its own to the
-instance, so that nothing is ever sent on a connection that the instance is about to close, and an instance that is taken
-out of service can be waited for.
+instance, so that nothing is ever sent on a connection that the instance is about to close, and an instance that is
+taken out of service can be waited for.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import asyncio
 import contextlib
 import html
 import threading
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
 from flagstone.builtin.local_process.exchange import Exchange
@@ -48,12 +47,26 @@ class FrontLoop:
         self._thread.join(5)
 
 
-@dataclass(eq=False)
 class Target:
-    """An instance that takes requests; ``active`` counts those in progress."""
+    """An instance that takes requests. ``active`` counts those in progress, ``idle`` is set while there are none."""
 
-    port: int
-    active: int = 0
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.active = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """For the time of a request."""
+        self.active += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self.active -= 1
+            if not self.active:
+                self.idle.set()
 
 
 class Front:
@@ -103,9 +116,8 @@ class Front:
         return before
 
     async def _drain(self, target: Target, seconds: float) -> int:
-        deadline = asyncio.get_running_loop().time() + seconds
-        while target.active and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(target.idle.wait(), seconds)
         return target.active
 
     async def _close(self) -> None:
@@ -150,14 +162,11 @@ class Front:
             target = self.target
             if target is None:
                 break
-            target.active += 1
-            try:
+            with target.busy():
                 if await exchange.connect(ADDRESS, target.port):
                     if b"100-continue" in head.tokens(b"expect"):
                         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                     return await self._exchange(exchange)
-            finally:
-                target.active -= 1
             if self.target is target:
                 await asyncio.sleep(0.1)  # it has just ended; a moment later this is known
         return await self._unavailable(head, writer, keep_alive=body.empty and head.keep_alive)

@@ -39,7 +39,7 @@ class LogFile:
             file.write(line)
 
     def read(self, after: int, limit: int) -> list[LogLine]:
-        """Lines after a cursor, oldest first; for a negative one, the last lines. A line that is not complete is not given."""
+        """Complete lines after a cursor, oldest first; for a negative one, the last lines."""
         for _ in range(3):
             parts = self._parts()
             found = self._tail(parts, limit) if after < 0 else self._from(parts, after, limit)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
 from base64 import b64decode
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +118,7 @@ class DeploymentFolder:
 
 
 def _links(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if os.path.islink(os.path.join(folder, name))]
+    return [name for name in names if Path(folder, name).is_symlink()]
 
 
 def _write_file(root: Path, path: str, content: Mapping[str, Any]) -> None:

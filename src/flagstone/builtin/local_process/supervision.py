@@ -1,4 +1,4 @@
-"""Keeping what was deployed alive: restarts with back-off for what runs all the time, executions on time for the rest."""
+"""Keeping what was deployed alive: restarts with back-off for services, executions on time for scheduled workloads."""
 
 from __future__ import annotations
 

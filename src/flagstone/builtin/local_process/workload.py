@@ -85,7 +85,9 @@ def check(document: Mapping[str, Any]) -> list[Problem]:
     where = f"containers.{name}"
     if not container.get("command"):
         hint = 'Say what to start: command: ["python", "app.py"].'
-        problems.append(Problem("the runtime 'local' starts a command, not an image", field=f"{where}.command", hint=hint))
+        problems.append(
+            Problem("the runtime 'local' starts a command, not an image", field=f"{where}.command", hint=hint)
+        )
     if container.get("volumes"):
         problems.append(Problem("the runtime 'local' has no volumes", field=f"{where}.volumes", hint="Remove them."))
     for path in container.get("files") or {}:

@@ -1,7 +1,7 @@
 """Built-in git hosting: bare repositories in the data folder, served over smart HTTP.
 
-Vocabulary: a *repository* is named ``project/name``; its *head* is the commit of its default branch; it is *owned* by an
-entity ref. Knows nothing of the catalog: what is in a repository is read by whoever asks.
+Vocabulary: a *repository* is named ``project/name``; its *head* is the commit of its default branch; it is *owned* by
+an entity ref. Knows nothing of the catalog: what is in a repository is read by whoever asks.
 """
 
 from flagstone.platform.repositories.model import Repository, RepoUrl, parse_repo_url

@@ -93,7 +93,7 @@ def git_app(
         scope.setdefault("state", {})["git_principal"] = principal
         return service.serve(name, principal, write=git_service == "git-receive-pack")
 
-    def pushed(scope: Scope, name: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    def pushed(scope: Scope, name: str, _before: Mapping[str, str], _after: Mapping[str, str]) -> None:
         service.sync(name, scope["state"]["git_principal"])
 
     return GitHttp(

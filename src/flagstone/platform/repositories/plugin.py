@@ -11,12 +11,13 @@ from flagstone.foundation.audit import PlatformAudit
 from flagstone.foundation.events import PlatformEvents
 from flagstone.foundation.identity import IdentityService
 from flagstone.platform.repositories import api
-from flagstone.platform.repositories.jobs import DeleteRepository, PublishGit
+from flagstone.platform.repositories.actions import DeleteRepository, PublishGit
 from flagstone.platform.repositories.permissions import PERMISSIONS
 from flagstone.platform.repositories.ports import RepositoryFolders
 from flagstone.platform.repositories.service import RepositoryService
 from flagstone.platform.repositories.settings import RepositoriesSettings
 from flagstone.platform.repositories.store import RepositoryStore
+from flagstone.platform.runs import HostedFiles
 from flagstone.sdk import Action, Deps, Slice, hookimpl
 from flagstone.toolkit.db import PlatformDatabase
 from flagstone.toolkit.settings.server import ServerSettings
@@ -37,6 +38,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         base_url=lambda: base_url(server),
     )
     deps.provide(service)
+    deps.provide(service, as_=HostedFiles)
     identity = deps.get(IdentityService)
     return Slice(
         "repositories",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from pathlib import Path
 
@@ -36,7 +35,7 @@ class RepositoryFolders:
         if target.exists():
             log.warning("a folder without a repository in the database was in the way of %s and was put aside", name)
             self.put_aside(name, keep=True)
-        os.rename(draft.path, target)
+        draft.path.rename(target)
 
     def put_aside(self, name: str, *, keep: bool = False) -> None:
         """Take a repository out of sight at once, then delete its files (unless they are to be kept)."""
@@ -45,7 +44,7 @@ class RepositoryFolders:
         shelf.mkdir(parents=True, exist_ok=True)
         aside = shelf / f"{name.replace('/', '__')}.{new_id()}"
         try:
-            os.rename(path, aside)
+            path.rename(aside)
         except FileNotFoundError:
             return
         if not keep:

@@ -62,16 +62,21 @@ class RepositoryService:
         return self._store.by_step_key(step_key)
 
     def head(self, name: str, branch: str | None = None) -> str | None:
-        """Commit id of a branch (default: the default branch), from git itself; None while it has none. Raises NotFound."""
+        """Commit id of a branch (default: the default branch); None while it has none. Raises NotFound."""
         repository = self._need(name)
         return self._folders.open(name).head(branch or repository.default_branch)
 
     def materialise(self, name: str, commit: str, folder: Path) -> int:
-        """Write the files of a commit into a folder that is not there yet; returns how many. Raises NotFound, Conflict."""
+        """Write the files of a commit into a folder that is not there yet; returns how many.
+
+        Raises NotFound, Conflict.
+        """
         self._need(name)
         return self._folders.open(name).materialise(commit, folder)
 
-    def list_repositories(self, actor: Principal, *, cursor: str | None = None, limit: int | None = None) -> Page[RepositoryView]:
+    def list_repositories(
+        self, actor: Principal, *, cursor: str | None = None, limit: int | None = None
+    ) -> Page[RepositoryView]:
         """A page of repositories, by name."""
         self._access.check(actor, READ)
         size = clamp_limit(limit)
@@ -222,7 +227,9 @@ class RepositoryService:
         """The repository behind a clone or push. Raises Unauthenticated, Denied or NotFound."""
         repository = self._store.get(name)
         permission = PUSH if write else READ
-        self._access.check(actor, permission, owner=repository.owner if repository else None, resource=f"repository:{name}")
+        self._access.check(
+            actor, permission, owner=repository.owner if repository else None, resource=f"repository:{name}"
+        )
         return self._folders.open(self._need(name).name)
 
     def sync(self, name: str, actor: Principal) -> int:
@@ -233,7 +240,11 @@ class RepositoryService:
             if repository is None or not git.exists():
                 return 0
             now = {ref.removeprefix("refs/heads/"): commit for ref, commit in git.refs().items() if "/heads/" in ref}
-            moved = [branch for branch in sorted({*now, *repository.branches}) if now.get(branch) != repository.branches.get(branch)]
+            moved = [
+                branch
+                for branch in sorted({*now, *repository.branches})
+                if now.get(branch) != repository.branches.get(branch)
+            ]
             for branch in moved:
                 before, after = repository.branches.get(branch), now.get(branch)
                 data = {"repository": name, "branch": branch, "before": before, "after": after}

@@ -34,7 +34,7 @@ WEB = """
         def do_GET(self):
             if self.path == "/slow":
                 time.sleep(1)
-            body = {{"/env": repr(dict(os.environ)), "/headers": repr(dict(self.headers))}}.get(self.path, TEXT).encode()
+            body = (repr(dict(os.environ)) if self.path == "/env" else TEXT).encode()
             self.send_response({status} if self.path == "/healthz" else 200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -65,7 +65,11 @@ def score(
     main: dict[str, Any] = {"image": ".", "command": list(command), **container}
     if probe:
         main["readinessProbe"] = {"httpGet": {"path": "/healthz", "port": 8080}}
-    document: dict[str, Any] = {"apiVersion": "score.dev/v1b1", "metadata": {"name": "shop"}, "containers": {"main": main}}
+    document: dict[str, Any] = {
+        "apiVersion": "score.dev/v1b1",
+        "metadata": {"name": "shop"},
+        "containers": {"main": main},
+    }
     if ports:
         document["service"] = {"ports": {"http": {"port": 8080}}}
     return document
@@ -105,7 +109,13 @@ class Bench:
         self.runtime.close()
         self.processes.close()
 
-    def spec(self, files: Mapping[str, str], document: Mapping[str, Any] | None = None, *, id: str = "d1") -> DeploymentSpec:  # noqa: A002
+    def spec(
+        self,
+        files: Mapping[str, str],
+        document: Mapping[str, Any] | None = None,
+        *,
+        id: str = "d1",  # noqa: A002
+    ) -> DeploymentSpec:
         """A release with these files."""
         self._releases += 1
         release = f"r{self._releases}"
@@ -135,7 +145,7 @@ class Bench:
         """What the workload answers at its own address."""
         url = self.runtime.status(id).url
         assert url is not None
-        with urllib.request.urlopen(url + path, timeout=10) as answer:
+        with urllib.request.urlopen(url + path, timeout=10) as answer:  # noqa: S310  our own address
             return str(answer.read().decode())
 
     def until(self, check: Callable[[RuntimeStatus], Any], *, id: str = "d1", seconds: float = 20) -> RuntimeStatus:  # noqa: A002
@@ -224,7 +234,7 @@ class RuntimeSuite:
         assert bench.runtime.stop("d1").state == "stopped"
         assert url is not None
         with pytest.raises((urllib.error.URLError, ConnectionError)):
-            urllib.request.urlopen(url, timeout=5)
+            urllib.request.urlopen(url, timeout=5)  # noqa: S310  our own address
         assert bench.apply(spec).state == "healthy"
         assert bench.get() == "one"
 

@@ -1,4 +1,4 @@
-"""The environment git runs in: nothing of the machine's or a person's configuration, no prompts, no hooks, no helpers."""
+"""The environment git runs in: no configuration of the machine or of a person, no prompts, no hooks, no helpers."""
 
 from __future__ import annotations
 

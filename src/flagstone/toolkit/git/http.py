@@ -26,7 +26,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 Authorize = Callable[[Scope, str, Service], GitRepository]
-"""(scope, repository name, service) -> the repository. Raises Unauthenticated, Denied or NotFound. Called in a thread."""
+"""(scope, repository name, service) -> the repository. Raises Unauthenticated, Denied, NotFound. Called in a thread."""
 Pushed = Callable[[Scope, str, Mapping[str, str], Mapping[str, str]], None]
 """(scope, repository name, refs before, refs after), after refs changed. Called in a thread."""
 
@@ -87,7 +87,13 @@ class GitHttp:
             self._slots.release()
 
     async def _serve(
-        self, scope: Scope, call: _Call, repository: GitRepository, request: BackendRequest, receive: Receive, send: Send
+        self,
+        scope: Scope,
+        call: _Call,
+        repository: GitRepository,
+        request: BackendRequest,
+        receive: Receive,
+        send: Send,
     ) -> None:
         writes = call.service == "git-receive-pack" and not call.advertise
         before = await asyncio.to_thread(repository.refs) if writes else {}
@@ -146,7 +152,9 @@ def _understand(scope: Scope) -> _Call:
     path = scope["path"].removeprefix(scope.get("root_path", ""))
     found = _PATH.fullmatch(path)
     if found is None:
-        raise NotFound("git.no_such_path", "There is nothing at this address.", hint="Clone …/git/<project>/<name>.git.")
+        raise NotFound(
+            "git.no_such_path", "There is nothing at this address.", hint="Clone …/git/<project>/<name>.git."
+        )
     advertise = found["rest"] == "info/refs"
     if scope["method"] != ("GET" if advertise else "POST"):
         raise NotFound("git.no_such_path", "There is nothing at this address for this method.")

@@ -1,4 +1,4 @@
-"""What may be the name of a branch, a commit or a file: strings that cannot be mistaken for an option or leave a folder."""
+"""Names of branches, commits and files: strings that cannot be mistaken for an option or leave a folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def branch_name(text: str) -> str:
 
 
 def file_path(text: str) -> str:
-    """A path inside a repository as given. Raises Invalid (``git.bad_path``) for what could leave a folder or be git's own."""
+    """A path inside a repository as given.
+
+    Raises Invalid (``git.bad_path``) for what could leave a folder or is git's own.
+    """
     parts = text.split("/")
     wrong = (
         not text

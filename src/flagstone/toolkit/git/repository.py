@@ -78,8 +78,10 @@ class GitRepository:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_name(f".{self.path.name}.{new_id()}")
         try:
-            self._git("init", "--quiet", "--bare", "--template=", f"--initial-branch={default_branch}", str(fresh), at=fresh)
-            os.replace(fresh, self.path)
+            self._git(
+                "init", "--quiet", "--bare", "--template=", f"--initial-branch={default_branch}", str(fresh), at=fresh
+            )
+            fresh.replace(self.path)
         except OSError as error:
             if not self.exists():
                 raise Permanent("git.init_failed", f"The repository {self.path} cannot be made: {error}.") from error
@@ -114,7 +116,9 @@ class GitRepository:
             mode, kind, object_id, size = head.split()
             kind_text = "link" if mode == b"120000" else kind.decode()
             length = int(size) if size.isdigit() else None
-            found.append(Entry(path.decode("utf-8", "replace"), kind_text, length, mode == b"100755", object_id.decode()))
+            found.append(
+                Entry(path.decode("utf-8", "replace"), kind_text, length, mode == b"100755", object_id.decode())
+            )
         return found
 
     def file(self, commit: str, path: str, *, max_bytes: int = 10_000_000) -> File:
@@ -138,11 +142,14 @@ class GitRepository:
         if start is None:
             return []
         form = "--format=%H%x00%an%x00%ae%x00%at%x00%s"
-        done = self._git("log", "-z", "--no-show-signature", f"--max-count={int(limit)}", form, start, "--", missing=start)
+        done = self._git(
+            "log", "-z", "--no-show-signature", f"--max-count={int(limit)}", form, start, "--", missing=start
+        )
         fields = done.out.decode("utf-8", "replace").rstrip("\0").split("\0")
         rows = [fields[at : at + 5] for at in range(0, len(fields) - 4, 5)]
         return [
-            Commit(row[0], Author(row[1], row[2]), datetime.fromtimestamp(int(row[3] or 0), UTC), row[4]) for row in rows
+            Commit(row[0], Author(row[1], row[2]), datetime.fromtimestamp(int(row[3] or 0), UTC), row[4])
+            for row in rows
         ]
 
     def commit_tree(
@@ -158,8 +165,8 @@ class GitRepository:
     ) -> str:
         """Commit exactly these files (path to content and executable bit) on a branch; returns the commit id.
 
-        The same arguments give the same id, so doing it twice equals doing it once. The branch moves only if it stands at
-        the first parent (or does not exist, without parents). Raises Conflict when it moved meanwhile.
+        The same arguments give the same id, so doing it twice equals doing it once. The branch moves only if it stands
+        at the first parent (or does not exist, without parents). Raises Conflict when it moved meanwhile.
         """
         ref = f"refs/heads/{branch_name(branch)}"
         for parent in parents:
@@ -182,8 +189,8 @@ class GitRepository:
     def materialise(self, commit: str, folder: Path, *, max_bytes: int = _LARGE, max_files: int = 50_000) -> int:
         """Write the files of a commit into a folder that is not there yet; returns how many.
 
-        The folder appears whole. Links and submodules are left out; nothing in the repository (attributes, filters) has a
-        say in what is written. Raises Conflict when the folder exists, Invalid when the commit is too large.
+        The folder appears whole. Links and submodules are left out; nothing in the repository (attributes, filters) has
+        a say in what is written. Raises Conflict when the folder exists, Invalid when the commit is too large.
         """
         if folder.exists():
             raise Conflict("git.folder_exists", f"The folder {folder} exists already.")
@@ -201,7 +208,7 @@ class GitRepository:
             wanted = "".join(f"{entry.object_id}\n" for entry in entries).encode()
             data = self._git("cat-file", "--batch", "--buffer", input=wanted, cap=total + 200 * len(entries) + 4096).out
             _write_entries(entries, data, fresh)
-            os.rename(fresh, folder)
+            fresh.rename(folder)
         except OSError as error:
             raise Permanent("git.write_failed", f"The files of {commit[:12]} cannot be written: {error}.") from error
         finally:
@@ -219,7 +226,9 @@ class GitRepository:
     def _update_ref(self, commands: str) -> None:
         done = self._git("update-ref", "--stdin", input=f"start\n{commands}commit\n".encode(), check=False)
         if done.code != 0:
-            raise Conflict("git.branch_moved", f"A branch of {self.path.name} was changed by someone else: {done.err_text}")
+            raise Conflict(
+                "git.branch_moved", f"A branch of {self.path.name} was changed by someone else: {done.err_text}"
+            )
 
     def _git(
         self,
@@ -292,7 +301,9 @@ def _write_entries(entries: Sequence[Entry], data: bytes, root: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             made.add(target.parent)
         # O_EXCL: two names that a file system takes for one, or a link, are refused.
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755 if entry.executable else 0o644)
+        handle = os.open(
+            target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755 if entry.executable else 0o644
+        )
         with contextlib.closing(os.fdopen(handle, "wb")) as file:
             file.write(view[end + 1 : end + 1 + size])
         at = end + 1 + size + 1

@@ -71,7 +71,7 @@ class LocalProcess:
 
 
 class LocalProcessHost:
-    """Starts processes through a keeper process (see ``keeper.py``). ``folder`` holds one small file per running process.
+    """Starts processes through a keeper process (see ``keeper.py``). ``folder`` holds a small file per running process.
 
     Thread-safe. On Linux the limits hold for the whole of a child's processes and nothing survives the death of the
     server; elsewhere limits are those of single processes, and :meth:`reap` ends what a killed server left.
@@ -191,10 +191,9 @@ class LocalProcessHost:
             channel.sendall(json.dumps(message).encode() + b"\n")
 
     def _listen(self, channel: socket.socket, keeper: subprocess.Popen[bytes]) -> None:
-        with channel, channel.makefile("rb") as lines:
-            with contextlib.suppress(OSError):
-                for line in lines:
-                    self._heard(json.loads(line))
+        with channel, channel.makefile("rb") as lines, contextlib.suppress(OSError):
+            for line in lines:
+                self._heard(json.loads(line))
         keeper.wait()
         with self._lock:
             if self._channel is channel:
@@ -207,7 +206,9 @@ class LocalProcessHost:
             self._finish(process, -signal.SIGKILL, "the server ended it")
         for answer in waiting:
             if not answer.done():
-                answer.set_exception(Temporary("process.keeper_gone", "The process that starts workloads has ended.", retry_after=1))
+                answer.set_exception(
+                    Temporary("process.keeper_gone", "The process that starts workloads has ended.", retry_after=1)
+                )
 
     def _heard(self, message: dict[str, Any]) -> None:
         if "ended" in message:
@@ -220,7 +221,9 @@ class LocalProcessHost:
         if "error" in message:
             if answer is not None:
                 hint = "Check that the program, its folder and its log file are there and may be used."
-                answer.set_exception(Invalid("process.not_started", f"It could not be started: {message['error']}.", hint=hint))
+                answer.set_exception(
+                    Invalid("process.not_started", f"It could not be started: {message['error']}.", hint=hint)
+                )
             return
         process = LocalProcess(self, message["id"], message["pid"], _created(message["pid"]))
         with self._lock:

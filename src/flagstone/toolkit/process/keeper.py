@@ -1,8 +1,9 @@
 """The keeper: one small process that starts, watches and ends all long-lived children of a server.
 
-Run as ``python -I -S keeper.py FD``; it talks JSON lines over the socket FD. Standard library only, one thread. It exists
-because of what a server with threads cannot do itself: its end, however sudden, closes the socket, and the keeper then
-kills every child with all its descendants; should the keeper be killed, the kernel kills its children.
+Run as ``python -I -S keeper.py FD``; it talks JSON lines over the socket FD. One thread, and the standard library only
+(without pathlib, to start fast). It exists because of what a server with threads cannot do itself: its end, however
+sudden, closes the socket, and the keeper then kills every child with all its descendants; should the keeper be killed,
+the kernel kills its children.
 
     {"do": "start", "id", "argv", "cwd", "env", "log", "limits"} -> {"id", "pid"} or {"id", "error"}
     {"do": "signal", "pid", "signal"}
@@ -10,6 +11,7 @@ kills every child with all its descendants; should the keeper be killed, the ker
     <- {"ended": pid, "code", "reason"}      reason: why the keeper killed it, or ""
 """
 
+# ruff: noqa: PTH100, PTH120
 from __future__ import annotations
 
 import contextlib
@@ -191,7 +193,7 @@ def _become(request: dict[str, Any], error: int) -> None:
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         launcher.apply_limits(request["limits"])
-        os.execve(request["argv"][0], request["argv"], request["env"])
+        os.execve(request["argv"][0], request["argv"], request["env"])  # noqa: S606  there is no shell
     except BaseException as fault:  # noqa: BLE001  nothing may return into the keeper's own code
         os.write(error, str(fault).encode()[:4000])
     os._exit(127)

@@ -3,6 +3,7 @@
 Standard library only, and nothing of this package: it is started as a file.
 """
 
+# ruff: noqa: PTH116, PTH208
 from __future__ import annotations
 
 import json
@@ -81,7 +82,7 @@ def _processes_of_user() -> int:
 def main() -> None:
     """Apply the limits of the first argument and become the rest."""
     apply_limits(json.loads(sys.argv[1]))
-    os.execv(sys.argv[2], sys.argv[2:])
+    os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606  there is no shell
 
 
 if __name__ == "__main__":

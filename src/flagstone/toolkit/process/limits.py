@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class LimitsLike(Protocol):
-    """Anything with these members; ``flagstone.sdk.ProcessLimits`` is one. Memory and file size in bytes, CPU in cores."""
+    """Anything with these members, such as ``flagstone.sdk.ProcessLimits``. Memory and sizes in bytes, CPU in cores."""
 
     @property
     def memory(self) -> int | None:

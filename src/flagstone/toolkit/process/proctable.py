@@ -1,5 +1,6 @@
 """The process table as ``/proc`` shows it; empty where there is none. Standard library only: the keeper imports it."""
 
+# ruff: noqa: PTH123, PTH208
 from __future__ import annotations
 
 import os

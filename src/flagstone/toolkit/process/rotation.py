@@ -1,10 +1,11 @@
-"""Keeps a log that others append to within bounds, by copying and truncating. Standard library only: the keeper imports it.
+"""Keeps a log that others append to within bounds, by copying and truncating. Standard library only, for the keeper.
 
 What is cut off goes to ``<log>.<offset>``, where the offset is that of its first byte counted from the beginning of all
 time. So a position in the log stays valid over rotations: the current file begins at the offset of the newest cut-off
 part plus its size.
 """
 
+# ruff: noqa: PTH108, PTH116, PTH118, PTH123, PTH208
 from __future__ import annotations
 
 import os

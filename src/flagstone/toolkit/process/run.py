@@ -41,14 +41,17 @@ class Completed:
 
 
 def find_program(name: str, path: str | None = None) -> str:
-    """The absolute path of a program. Raises Invalid (``process.missing_program``), saying what to install."""
+    """The absolute path of a program.
+
+    Raises Invalid (``process.missing_program``), saying what to install.
+    """
     found = shutil.which(name, path=path) if path else None
     found = found or shutil.which(name)
     if found is None:
         raise Invalid(
             "process.missing_program",
             f"The program {name!r} is not installed, or not on the PATH.",
-            hint=f"Install {name} with the package manager of the system (`apt install {name}`, `brew install {name}`).",
+            hint=f"Install {name} with the system's package manager (`apt install {name}`, `brew install {name}`).",
         )
     return found
 
@@ -66,13 +69,13 @@ def run(
     """Run ``argv`` in a session of its own with exactly the environment given.
 
     ``timeout`` in seconds; ``max_output`` bounds both streams together, in bytes. Raises Invalid
-    (``process.missing_program``), Temporary (``process.timed_out``) or Permanent (``process.output_limit``); in the last
-    two cases the whole process group was killed.
+    (``process.missing_program``), Temporary (``process.timed_out``) or Permanent (``process.output_limit``); in the
+    last two cases the whole process group was killed.
     """
     command = [find_program(argv[0], env.get("PATH")), *argv[1:]]
     if limits is not None:
         command = [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(as_message(limits)), *command]
-    if not os.path.isdir(cwd):
+    if not Path(cwd).is_dir():
         raise Invalid("process.missing_folder", f"The folder {cwd} to run {argv[0]} in does not exist.")
     # Popen without preexec_fn is safe with threads; setsid makes a group that can be killed whole.
     process = subprocess.Popen(

@@ -43,6 +43,8 @@ def processes_of(folder):
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.status() != psutil.STATUS_ZOMBIE and str(folder) in process.environ().get("FLAGSTONE_PROCESS_HOST", ""):
+            if process.status() != psutil.STATUS_ZOMBIE and str(folder) in process.environ().get(
+                "FLAGSTONE_PROCESS_HOST", ""
+            ):
                 found.append(process.pid)
     return found

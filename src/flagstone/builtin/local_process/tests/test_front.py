@@ -108,7 +108,10 @@ def test_the_session_of_the_portal_never_reaches_a_workload_and_cannot_be_set_by
 
 def test_the_workload_is_told_where_a_request_came_from(front):
     one, upstream = front(answer())
-    httpx.get(f"http://127.0.0.1:{one.port}/a?b=c", headers={"x-forwarded-for": "6.6.6.6", "forwarded": "for=6.6.6.6", "host": "shop.example"})
+    httpx.get(
+        f"http://127.0.0.1:{one.port}/a?b=c",
+        headers={"x-forwarded-for": "6.6.6.6", "forwarded": "for=6.6.6.6", "host": "shop.example"},
+    )
     head = upstream.heard[0]
     assert head.startswith(b"GET /a?b=c HTTP/1.1\r\n")
     assert b"X-Forwarded-For: 127.0.0.1" in head
@@ -119,7 +122,10 @@ def test_the_workload_is_told_where_a_request_came_from(front):
 
 def test_headers_for_one_connection_only_are_not_passed_on(front):
     one, upstream = front(answer(headers=b"Connection: X-Private\r\nX-Private: 1\r\nKeep-Alive: timeout=1\r\n"))
-    data = raw(one, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close, X-Secret\r\nX-Secret: 1\r\nTE: trailers\r\nProxy-Authorization: a\r\n\r\n")
+    data = raw(
+        one,
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close, X-Secret\r\nX-Secret: 1\r\nTE: trailers\r\nProxy-Authorization: a\r\n\r\n",
+    )
     assert b"X-Private: 1" not in data
     assert b"Keep-Alive" not in data
     head = upstream.heard[0]
@@ -136,7 +142,9 @@ def test_a_connection_is_used_for_many_requests(front):
 
 def test_large_bodies_stream_both_ways(front):
     def echo_digest(connection, head, rest):
-        length = int(next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")).split(b":")[1])
+        length = int(
+            next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")).split(b":")[1]
+        )
         digest = hashlib.sha256(rest)
         left = length - len(rest)
         while left:
@@ -144,7 +152,9 @@ def test_large_bodies_stream_both_ways(front):
             digest.update(chunk)
             left -= len(chunk)
         body = os.urandom(1_000_000)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Digest: %s\r\nContent-Length: 30000000\r\n\r\n" % digest.hexdigest().encode())
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nX-Digest: %s\r\nContent-Length: 30000000\r\n\r\n" % digest.hexdigest().encode()
+        )
         for _ in range(30):
             connection.sendall(body)
 
@@ -164,7 +174,7 @@ def test_chunked_bodies_pass_in_both_directions(front):
             connection.sendall(part)
             time.sleep(0.02)
 
-    one, upstream = front(talk)
+    one, _ = front(talk)
     with httpx.Client() as client:
         for _ in range(2):
             found = client.post(f"http://127.0.0.1:{one.port}/", content=iter([b"abc", b"defg"]))
@@ -190,13 +200,17 @@ def test_a_websocket_is_spliced(front):
     def talk(connection, head, rest):
         assert b"Upgrade: websocket" in head
         assert b"Connection: Upgrade" in head
-        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\nhi")
+        connection.sendall(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\nhi"
+        )
         while chunk := connection.recv(100):
             connection.sendall(chunk.upper())
 
-    one, upstream = front(talk)
+    one, _ = front(talk)
     with socket.create_connection(("127.0.0.1", one.port), timeout=5) as client:
-        client.sendall(b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n")
+        client.sendall(
+            b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n"
+        )
         data = b""
         while not data.endswith(b"hi"):
             data += client.recv(1000)
@@ -271,24 +285,41 @@ def test_a_head_that_is_too_large_is_refused(front):
     assert upstream.heard == []
 
 
-@pytest.mark.parametrize("nonsense", [b"", b"\0\1\2\r\n\r\n", b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"])
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"",
+        b"\0\1\2\r\n\r\n",
+        b"SSH-2.0-x\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+    ],
+)
 def test_an_upstream_that_talks_nonsense_is_a_bad_gateway(front, nonsense):
     one, _ = front(lambda connection, head, rest: connection.sendall(nonsense))
     assert httpx.get(f"http://127.0.0.1:{one.port}/").status_code == 502
 
 
 def test_an_answer_that_breaks_off_is_not_taken_for_complete(front):
-    one, _ = front(lambda connection, head, rest: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"))
+    one, _ = front(
+        lambda connection, head, rest: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    )
     with pytest.raises(httpx.HTTPError):
         httpx.get(f"http://127.0.0.1:{one.port}/")
-    two, _ = front(lambda connection, head, rest: connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"))
+    two, _ = front(
+        lambda connection, head, rest: connection.sendall(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"
+        )
+    )
     with pytest.raises(httpx.HTTPError):
         httpx.get(f"http://127.0.0.1:{two.port}/")
 
 
 def test_nobody_there_is_a_small_page_that_says_why(front):
-    one, upstream = front(answer())
-    upstream.listener.close()
+    one, _ = front(answer())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        one.point_to(probe.getsockname()[1])
     found = httpx.get(f"http://127.0.0.1:{one.port}/")
     assert found.status_code == 503
     assert found.headers["retry-after"] == "2"

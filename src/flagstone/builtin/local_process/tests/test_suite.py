@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import pytest
 
 from flagstone.builtin.local_process.runtime import LocalProcessRuntime
@@ -9,7 +11,7 @@ from flagstone.testing.suites.runtime_suite import RuntimeSuite
 
 
 class TestLocalProcessRuntime(RuntimeSuite):
-    options = {"probe_interval": 0.3, "health_timeout": 10, "stop_grace": 3}
+    options = MappingProxyType({"probe_interval": 0.3, "health_timeout": 10, "stop_grace": 3})
 
     @pytest.fixture
     def make_runtime(self):

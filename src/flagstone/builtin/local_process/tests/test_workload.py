@@ -10,7 +10,16 @@ from flagstone.testing.suites.runtime_suite import score
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("128Mi", 128 << 20), ("1Gi", 1 << 30), ("500K", 500_000), ("1.5M", 1_500_000), ("0.5Gi", 1 << 29), ("1024", 1024), (None, None), ("many", None)],
+    [
+        ("128Mi", 128 << 20),
+        ("1Gi", 1 << 30),
+        ("500K", 500_000),
+        ("1.5M", 1_500_000),
+        ("0.5Gi", 1 << 29),
+        ("1024", 1024),
+        (None, None),
+        ("many", None),
+    ],
 )
 def test_memory(text, size):
     assert memory_bytes(text) == size

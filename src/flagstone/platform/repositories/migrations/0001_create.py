@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+
 from flagstone.toolkit.db import JsonText, UtcDateTime
 
 revision = "repositories_0001"

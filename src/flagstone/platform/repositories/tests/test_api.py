@@ -44,7 +44,9 @@ def url(hosting):
         return JSONResponse(error.as_dict(), error.status)
 
     app.include_router(api.router(hosting.service))
-    app.mount("/git", api.git_app(hosting.service, hosting.folders.environment, principal_for_token, RepositoriesSettings()))
+    app.mount(
+        "/git", api.git_app(hosting.service, hosting.folders.environment, principal_for_token, RepositoriesSettings())
+    )
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=asyncio.run, args=(server.serve([listener]),))
@@ -74,7 +76,9 @@ def test_a_push_is_known_when_git_says_that_it_is_done(hosting, url, tmp_path):
     [event] = hosting.heard()
     assert event.data["paths"] == ["a.txt"]
     assert event.actor == ADA.id
-    answer = httpx.get(f"{url}/api/v1/repositories/acme/shop/files/a.txt", headers={"authorization": "Bearer vic-token"})
+    answer = httpx.get(
+        f"{url}/api/v1/repositories/acme/shop/files/a.txt", headers={"authorization": "Bearer vic-token"}
+    )
     assert answer.json()["text"] == "2\n"
 
 
@@ -88,8 +92,15 @@ def test_a_viewer_may_clone_and_not_push(hosting, url, tmp_path):
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"authorization": "Bearer nothing"}, {"authorization": "Basic !!!"}, {"authorization": "Basic YTo="},
-     {"authorization": "Basic YTpiYWQ="}, {"cookie": "flagstone_session=x"}, {"authorization": "Digest x"}],
+    [
+        {},
+        {"authorization": "Bearer nothing"},
+        {"authorization": "Basic !!!"},
+        {"authorization": "Basic YTo="},
+        {"authorization": "Basic YTpiYWQ="},
+        {"cookie": "flagstone_session=x"},
+        {"authorization": "Digest x"},
+    ],
 )
 def test_without_a_good_token_git_is_asked_for_one(url, headers):
     answer = httpx.get(f"{url}/git/acme/shop.git/info/refs?service=git-upload-pack", headers=headers)

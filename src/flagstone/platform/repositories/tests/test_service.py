@@ -31,7 +31,11 @@ def push(hosting, name="acme/shop", files=None, branch="main"):
     head = git.head(branch)
     return git.commit_tree(
         files or {"score.yaml": (b"x: 2\n", False)},
-        message="Change", author=BOB, branch=branch, date=datetime.now(UTC), parents=[head] if head else [],
+        message="Change",
+        author=BOB,
+        branch=branch,
+        date=datetime.now(UTC),
+        parents=[head] if head else [],
     )
 
 
@@ -42,7 +46,12 @@ def test_the_migration_makes_the_tables_of_the_code(hosting):
 def test_a_created_repository_can_be_looked_at(service):
     made = create(service, description="The shop")
     view = service.get("acme/shop", VIC)
-    assert (view.name, view.description, view.head, view.owner) == ("acme/shop", "The shop", made.created_commit, "group:default/payments")
+    assert (view.name, view.description, view.head, view.owner) == (
+        "acme/shop",
+        "The shop",
+        made.created_commit,
+        "group:default/payments",
+    )
     assert view.clone_url == "http://flagstone.example/git/acme/shop.git"
     assert [entry.path for entry in service.tree("acme/shop", VIC)] == ["bin", "bin/run", "score.yaml"]
     assert service.file("acme/shop", "/score.yaml", VIC).text == "x: 1\n"
@@ -101,7 +110,23 @@ def test_drafts_of_a_killed_server_are_swept(service, hosting):
     assert not (hosting.root / ".incoming").exists()
 
 
-@pytest.mark.parametrize("name", ["shop", "acme/", "/shop", "acme/shop/x", "Acme/Shop", "../shop", "acme/..", "acme/.git", "acme/x.git", "-a/b", "a/b\n", ".home/x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shop",
+        "acme/",
+        "/shop",
+        "acme/shop/x",
+        "Acme/Shop",
+        "../shop",
+        "acme/..",
+        "acme/.git",
+        "acme/x.git",
+        "-a/b",
+        "a/b\n",
+        ".home/x",
+    ],
+)
 def test_names_that_are_not_names_are_refused(service, name):
     with pytest.raises(Invalid) as caught:
         create(service, name)
@@ -155,7 +180,10 @@ def test_a_push_is_an_event_with_the_paths_that_changed(service, hosting):
     assert event.subject == "acme/shop"
     assert event.actor == "user:ada"
     assert event.data == {
-        "repository": "acme/shop", "branch": "main", "before": made.created_commit, "after": after,
+        "repository": "acme/shop",
+        "branch": "main",
+        "before": made.created_commit,
+        "after": after,
         "paths": ["bin/run", "score.yaml"],
     }
     assert service.get("acme/shop", VIC).head == after
@@ -166,7 +194,10 @@ def test_a_push_that_a_kill_kept_from_being_reported_is_reported_after_the_resta
     after = push(hosting)
     push(hosting, branch="feature", files={"new": (b"", False)})
     hosting.restart().reconcile()
-    assert {(event.data["branch"], event.data["after"] == after) for event in hosting.heard()} == {("main", True), ("feature", False)}
+    assert {(event.data["branch"], event.data["after"] == after) for event in hosting.heard()} == {
+        ("main", True),
+        ("feature", False),
+    }
     hosting.restart().reconcile()
     assert len(hosting.heard()) == 2
 
@@ -175,7 +206,11 @@ def test_a_branch_that_was_deleted_is_an_event_too(service, hosting):
     create(service)
     push(hosting, branch="feature", files={"new": (b"", False)})
     service.sync("acme/shop", ADA)
-    subprocess.run(["git", "-C", hosting.folders.open("acme/shop").path, "branch", "-D", "feature"], check=True, capture_output=True)
+    subprocess.run(
+        ["git", "-C", hosting.folders.open("acme/shop").path, "branch", "-D", "feature"],
+        check=True,
+        capture_output=True,
+    )
     assert service.sync("acme/shop", ADA) == 1
     assert hosting.heard()[-1].data["after"] is None
 
@@ -215,7 +250,11 @@ def test_every_change_is_in_the_audit(service, hosting):
     service.sync("acme/shop", ADA)
     service.delete("acme/shop", ADA)
     actions = [row.action for row in hosting.audit.list(AuditQuery()).items if row.outcome == "ok"]
-    assert actions == ["repositories.repository.delete", "repositories.repository.push", "repositories.repository.create"]
+    assert actions == [
+        "repositories.repository.delete",
+        "repositories.repository.push",
+        "repositories.repository.create",
+    ]
 
 
 def test_a_change_that_fails_half_way_leaves_nothing(service, hosting, monkeypatch):

@@ -87,7 +87,9 @@ def remote(site, user="writer"):
 
 def seed(site, files=None):
     files = files or {"README.md": (b"hello\n", False)}
-    return site.repository.commit_tree(files, message="Seed", author=ANN, branch="main", date=datetime(2026, 1, 1, tzinfo=UTC))
+    return site.repository.commit_tree(
+        files, message="Seed", author=ANN, branch="main", date=datetime(2026, 1, 1, tzinfo=UTC)
+    )
 
 
 def test_clone_change_push_and_the_push_is_reported(site, tmp_path):
@@ -120,17 +122,32 @@ def test_a_fetch_with_a_compressed_request_works(site, tmp_path):
     last = seed(site)
     for number in range(60):  # many "have" lines make git compress its request
         last = site.repository.commit_tree(
-            {"n": (str(number).encode(), False)}, message=f"{number}", author=ANN, branch="main",
-            date=datetime(2026, 1, 1, tzinfo=UTC), parents=[last],
+            {"n": (str(number).encode(), False)},
+            message=f"{number}",
+            author=ANN,
+            branch="main",
+            date=datetime(2026, 1, 1, tzinfo=UTC),
+            parents=[last],
         )
     work = tmp_path / "work"
     git("clone", "-q", remote(site), str(work))
     for number in range(60):
         git("commit", "-q", "--allow-empty", "-m", f"local {number}", cwd=work)
-    site.repository.commit_tree({"n": (b"new", False)}, message="new", author=ANN, branch="main", date=datetime(2026, 1, 1, tzinfo=UTC), parents=[last])
+    site.repository.commit_tree(
+        {"n": (b"new", False)},
+        message="new",
+        author=ANN,
+        branch="main",
+        date=datetime(2026, 1, 1, tzinfo=UTC),
+        parents=[last],
+    )
     git("fetch", "-q", cwd=work)
     body = gzip.compress(b"0014command=ls-refs\n0000")
-    headers = {"content-encoding": "gzip", "content-type": "application/x-git-upload-pack-request", "git-protocol": "version=2"}
+    headers = {
+        "content-encoding": "gzip",
+        "content-type": "application/x-git-upload-pack-request",
+        "git-protocol": "version=2",
+    }
     answer = httpx.post(f"{site.url}/acme/shop.git/git-upload-pack", content=body, headers=headers, auth=("a", "b"))
     assert answer.status_code == 200
     assert b"refs/heads/main" in answer.content
@@ -161,8 +178,15 @@ def test_who_may_not_push_is_told_so(site, tmp_path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/acme/shop.git/HEAD", "/acme/shop.git/objects/info/packs", "/acme/shop.git/info/refs", "/acme/shop.git/config",
-     "/acme/shop.git/info/refs?service=git-evil", "/acme/../acme/shop.git/HEAD", "/"],
+    [
+        "/acme/shop.git/HEAD",
+        "/acme/shop.git/objects/info/packs",
+        "/acme/shop.git/info/refs",
+        "/acme/shop.git/config",
+        "/acme/shop.git/info/refs?service=git-evil",
+        "/acme/../acme/shop.git/HEAD",
+        "/",
+    ],
 )
 def test_files_of_the_repository_are_not_served(site, path):
     seed(site)

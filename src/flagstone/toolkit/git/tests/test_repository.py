@@ -68,7 +68,9 @@ def test_what_was_committed_is_read_back(repository):
     assert (only.id, only.subject, only.at, only.author) == (made, "First", DATE, Author("Ann x", "ann@acme.example"))
 
 
-def test_the_same_content_and_date_give_the_same_commit_so_that_a_repeated_step_is_recognised(repository, tmp_path, environment):
+def test_the_same_content_and_date_give_the_same_commit_so_that_a_repeated_step_is_recognised(
+    repository, tmp_path, environment
+):
     first = commit(repository)
     assert commit(repository) == first
     assert len(repository.commits()) == 1
@@ -151,16 +153,24 @@ def test_a_tree_that_climbs_out_of_its_folder_is_refused(repository, tmp_path):
         ["git", "-C", repository.path, "hash-object", "-w", "--stdin"], input=b"x", capture_output=True, check=True
     ).stdout.strip()
     tree = b"100644 ..\0" + bytes.fromhex(blob.decode())
-    made = subprocess.run(
-        ["git", "-C", repository.path, "hash-object", "-t", "tree", "-w", "--stdin", "--literally"],
-        input=tree, capture_output=True, check=True,
-    ).stdout.strip().decode()
+    made = (
+        subprocess.run(
+            ["git", "-C", repository.path, "hash-object", "-t", "tree", "-w", "--stdin", "--literally"],
+            input=tree,
+            capture_output=True,
+            check=True,
+        )
+        .stdout.strip()
+        .decode()
+    )
     with pytest.raises(Invalid, match="path"):
         repository.materialise(made, tmp_path / "out" / "deep")
     assert not (tmp_path / "out" / "deep").exists()
 
 
-@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../b", "a//b", ".git/config", "a/.GIT/x", "git~1/x", "a\nb", "a\\b", "./a"])
+@pytest.mark.parametrize(
+    "path", ["", "/etc/passwd", "../x", "a/../b", "a//b", ".git/config", "a/.GIT/x", "git~1/x", "a\nb", "a\\b", "./a"]
+)
 def test_paths_that_could_leave_are_refused(repository, path):
     made = commit(repository)
     with pytest.raises(Invalid):
@@ -171,7 +181,9 @@ def test_paths_that_could_leave_are_refused(repository, path):
         file_path(path)
 
 
-@pytest.mark.parametrize("name", ["-x", "--upload-pack=x", "a..b", "a b", "", "HEAD", "a/", ".a", "a.lock", "a~1", "a^", "a:b", "@{u}"])
+@pytest.mark.parametrize(
+    "name", ["-x", "--upload-pack=x", "a..b", "a b", "", "HEAD", "a/", ".a", "a.lock", "a~1", "a^", "a:b", "@{u}"]
+)
 def test_branch_names_that_git_would_misread_are_refused(repository, name):
     with pytest.raises(Invalid):
         branch_name(name)

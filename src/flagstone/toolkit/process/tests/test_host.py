@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from flagstone.kernel.errors import Invalid
 from flagstone.toolkit.process import Limits, LocalProcessHost
 from flagstone.toolkit.process.rotation import parts, rotate
@@ -96,7 +97,9 @@ def test_stopping_ends_the_whole_group_and_leaves_no_zombie(start, host, tmp_pat
 
 
 def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(start, tmp_path):
-    process = start("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('pid 1 1', flush=True); time.sleep(60)")
+    process = start(
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('pid 1 1', flush=True); time.sleep(60)"
+    )
     pids_in(tmp_path / "log", 1)
     started = time.monotonic()
     assert process.stop(grace=0.5) == -signal.SIGKILL
@@ -115,7 +118,10 @@ def test_a_missing_folder_is_reported_and_the_host_goes_on(host, start, tmp_path
 
 
 def test_memory_over_the_limit_ends_it_and_says_so(start):
-    process = start("import time; x = [bytearray(b'x' * 1_000_000) for _ in range(200)]; time.sleep(60)", limits=Limits(memory=100 << 20))
+    process = start(
+        "import time; x = [bytearray(b'x' * 1_000_000) for _ in range(200)]; time.sleep(60)",
+        limits=Limits(memory=100 << 20),
+    )
     assert process.wait(20) == -signal.SIGKILL
     assert "limit is 100 MiB" in process.reason
 
@@ -172,7 +178,9 @@ SERVER = """
 
 def server(tmp_path, code):
     command = [sys.executable, "-c", textwrap.dedent(SERVER), str(tmp_path), textwrap.dedent(code)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )
     return process, *json.loads(process.stdout.readline())
 
 

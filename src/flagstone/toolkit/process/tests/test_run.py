@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from flagstone.kernel.errors import Invalid, Permanent, Temporary
 from flagstone.toolkit.process import Limits, run
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound
-from flagstone.platform.repositories.jobs import DeleteRepository, PublishGit
+from flagstone.platform.repositories.actions import DeleteRepository, PublishGit
 from flagstone.sdk import FileStat
 from flagstone.toolkit.files import Root
 
@@ -40,7 +39,12 @@ class Context:
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "workspace"
-    for path, text in {"out/score.yaml": "x: 1\n", "out/src/app.py": "", "out/.git/config": "", "other.txt": ""}.items():
+    for path, text in {
+        "out/score.yaml": "x: 1\n",
+        "out/src/app.py": "",
+        "out/.git/config": "",
+        "other.txt": "",
+    }.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     return folder
@@ -74,8 +78,13 @@ def test_the_plan_shows_the_repository_and_changes_nothing(publish, service, fol
 def test_running_it_publishes_the_folder_and_a_killed_run_finds_what_it_did(publish, service, folder):
     ctx = Context(folder)
     assert publish.probe(ctx, inputs(publish)) is None
-    outputs = publish.run(ctx, inputs(publish, gitAuthorName="Bob", gitAuthorEmail="bob@acme.example", gitCommitMessage="Begin"))
-    assert [entry.path for entry in service.tree("acme/shop", VIC) if entry.type == "blob"] == ["score.yaml", "src/app.py"]
+    outputs = publish.run(
+        ctx, inputs(publish, gitAuthorName="Bob", gitAuthorEmail="bob@acme.example", gitCommitMessage="Begin")
+    )
+    assert [entry.path for entry in service.tree("acme/shop", VIC) if entry.type == "blob"] == [
+        "score.yaml",
+        "src/app.py",
+    ]
     [commit] = service.commits("acme/shop", VIC)
     assert (commit.author, commit.email, commit.subject) == ("Bob", "bob@acme.example", "Begin")
     assert outputs.commit_hash == commit.id

@@ -34,7 +34,9 @@ class PublishGit(Action):
         commit_message: str = Field("Initial commit", alias="gitCommitMessage", min_length=1)
         author_name: str = Field("", alias="gitAuthorName", description="Default: who started the run.")
         author_email: str = Field("", alias="gitAuthorEmail")
-        source_path: str = Field("", alias="sourcePath", description="Folder of the workspace to publish; default: all.")
+        source_path: str = Field(
+            "", alias="sourcePath", description="Folder of the workspace to publish; default: all."
+        )
 
     class Output(Outputs):
         """Where the repository is."""
@@ -132,7 +134,9 @@ class DeleteRepository(Action):
     def run(self, ctx: ActionContext, inputs: Any) -> Outputs:
         """Delete it; one that is not there is fine."""
         deleted = self._service.delete(inputs.repository, ctx.actor)
-        ctx.log(f"Deleted {inputs.repository} with all its commits." if deleted else f"{inputs.repository} is not there.")
+        ctx.log(
+            f"Deleted {inputs.repository} with all its commits." if deleted else f"{inputs.repository} is not there."
+        )
         return self.Output(deleted=deleted)
 
 
