@@ -46,10 +46,10 @@ class Guard:
 
 
 def permit(permission: str) -> Any:
-    """``principal: Annotated[Principal, permit("runs.read")]``.
+    """The guard of a route that needs a permission, as in ``Annotated[Principal, permit("runs.read")]``.
 
-    For a permission that owners have, too, the route lets in whoever might own the thing, because only the service knows
-    which thing it is: it must call ``AccessService.check`` with the owner.
+    For a permission that owners have, too, the route lets in whoever might own the thing, because only the service
+    knows which thing it is: it must call ``AccessService.check`` with the owner.
     """
     return Depends(Guard(permission=permission))
 

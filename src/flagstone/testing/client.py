@@ -12,7 +12,7 @@ BASE_URL = "http://127.0.0.1:7070"
 
 
 class Client:
-    """Sends requests one after another and keeps cookies. Redirects are not followed, errors of the application raise."""
+    """Sends requests one after another and keeps cookies. Follows no redirect; errors of the application raise."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The audit log: who did what to what, when, from where and how it ended; append-only, each row chained to the one before.
+"""The audit log: who did what to what, when, from where and how it ended; append-only, each row chained to the last.
 
 - *record*: one row; ``action`` is ``slice.thing.verb``, ``resource`` a reference, ``outcome`` ok, denied or failed
 - *chain*: hash = SHA-256(canonical JSON || hash before); an edited, deleted or swapped row is found by ``verify``

@@ -46,8 +46,8 @@ class AuditLog:
     ) -> None:
         """Write a row with the current transaction, or in one of its own.
 
-        ``ok`` rows share the fate of the change that they tell of. ``denied`` and ``failed`` rows are kept even when the
-        transaction is rolled back: they are the reason why it is.
+        ``ok`` rows share the fate of the change that they tell of. ``denied`` and ``failed`` rows are kept even when
+        the transaction is rolled back: they are the reason why it is.
         """
         values: dict[str, Any] = {
             "at": self._now(),

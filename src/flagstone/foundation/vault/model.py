@@ -17,7 +17,7 @@ class SecretInfo:
     name: str
     version: int
     fingerprint: str
-    """Twelve hex digits that differ when values differ; made with the vault's key, so that a value cannot be guessed from it."""
+    """Twelve hex digits that differ when values differ; made with the vault's key, so nobody can guess from them."""
     created_at: datetime
     created_by: str
     used_at: datetime | None = None

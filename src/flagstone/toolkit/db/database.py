@@ -96,7 +96,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction, committed at the end or rolled back by an exception. Nested calls of one thread join the first."""
+        """A transaction, committed at the end or rolled back by an exception. Nested calls of a thread join the first."""
         current = getattr(self._local, "conn", None)
         if current is not None:
             yield current

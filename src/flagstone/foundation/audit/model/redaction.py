@@ -32,22 +32,20 @@ _MAX_DEPTH = 6
 
 def redact(value: Any, *, depth: int = 0) -> Any:
     """A JSON value without secrets, of bounded size. What is not JSON becomes text."""
-    if isinstance(value, SecretStr | SecretBytes):
-        return REDACTED
     if value is None or isinstance(value, bool | int | float):
         return value
-    if isinstance(value, str):
-        return redact_text(value)
-    if isinstance(value, datetime):
-        return iso(value)
-    if depth >= _MAX_DEPTH:
-        return "[too deep]"
+    if isinstance(value, Mapping | list | tuple | set | frozenset):
+        return _nested(value, depth) if depth < _MAX_DEPTH else "[too deep]"
+    if isinstance(value, SecretStr | SecretBytes):
+        return REDACTED
+    return iso(value) if isinstance(value, datetime) else redact_text(str(value))
+
+
+def _nested(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _member(str(key), item, depth) for key, item in list(value.items())[:_MAX_ITEMS]}
-    if isinstance(value, list | tuple | set | frozenset):
-        items = sorted(value, key=str) if isinstance(value, set | frozenset) else list(value)
-        return [redact(item, depth=depth + 1) for item in items[:_MAX_ITEMS]]
-    return redact_text(str(value))
+    items = sorted(value, key=str) if isinstance(value, set | frozenset) else list(value)
+    return [redact(item, depth=depth + 1) for item in items[:_MAX_ITEMS]]
 
 
 def redact_text(text: str) -> str:

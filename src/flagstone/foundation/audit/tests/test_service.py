@@ -53,10 +53,14 @@ def test_a_row_says_who_did_what_to_what_how_and_in_which_request(log):
 
 
 def test_a_change_that_is_rolled_back_leaves_no_row_but_its_denial_does(log, database):
-    with pytest.raises(RuntimeError), database.write():
-        log.record(ADA, "catalog.entity.delete", "component:default/a")
-        log.record(ADA, "catalog.entity.delete", "component:default/b", outcome="denied")
-        raise RuntimeError
+    def change():
+        with database.write():
+            log.record(ADA, "catalog.entity.delete", "component:default/a")
+            log.record(ADA, "catalog.entity.delete", "component:default/b", outcome="denied")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        change()
     assert [(row.resource, row.outcome) for row in log.list().items] == [("component:default/b", "denied")]
     with database.write():
         log.record(ADA, "catalog.entity.delete", "component:default/c", outcome="denied")

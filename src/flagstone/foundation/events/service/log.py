@@ -73,7 +73,7 @@ class EventLog:
             self._signals.wait(self.topic, min(left, _LOOK_AGAIN))
         return True
 
-    async def wait_async(self, after: int, timeout: float) -> bool:
+    async def wait_async(self, after: int, timeout: float) -> bool:  # noqa: ASYNC109  as `wait`
         """The same for a coroutine; its look at the database is one indexed read."""
         deadline = time.monotonic() + timeout
         while self._store.last_cursor() <= after:
@@ -93,8 +93,8 @@ class EventLog:
     ) -> Reader:
         """The durable reader ``name``, created at ``start`` when it is new.
 
-        With ``source`` it reads another room's events (through the gateway) but keeps its cursor here. ``retry_delay``: seconds
-        before a failing event is tried again, doubled each time.
+        With ``source`` it reads another room's events (through the gateway) but keeps its cursor here.
+        ``retry_delay``: seconds before a failing event is tried again, doubled each time.
         """
         if self._store.reader_state(name) is None:
             cursor = self.last_cursor() if start == "now" and source is None else 0

@@ -22,8 +22,8 @@ Source = Callable[[int, int], list[Event]]
 class Reader:
     """Hands events to a handler, at least once and in order; the handler is idempotent (``event.id`` tells twins).
 
-    A handler that raises gets the same event again, with growing delays; after :data:`MAX_TRIES` failures the event is parked
-    and the reader goes on.
+    A handler that raises gets the same event again, with growing delays; after :data:`MAX_TRIES` failures the event is
+    parked and the reader goes on.
     """
 
     def __init__(self, name: str, store: EventStore, source: Source, now: Now, retry_delay: float) -> None:

@@ -79,9 +79,14 @@ def test_reading_goes_on_after_a_cursor(log):
 def test_an_event_shares_the_fate_of_the_change_that_it_tells_of(log, database):
     woken = threading.Event()
     log._signals.notify = lambda topic: woken.set()
-    with pytest.raises(RuntimeError), database.write():
-        publish(log, "lost")
-        raise RuntimeError
+
+    def fail():
+        with database.write():
+            publish(log, "lost")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert log.read() == []
     assert not woken.is_set()
     with database.write():

@@ -31,7 +31,8 @@ _BAD_TOKENS_PER_MINUTE = 30
 class IdentityMiddleware:
     """Sets ``request.state.principal``, ``.session`` and ``.csrf_token``. A wrong credential is refused, never ignored.
 
-    A route that signs somebody in sets ``request.state.new_session`` to the secret (empty: signed out); the cookie follows.
+    A route that signs somebody in sets ``request.state.new_session`` to the secret (empty: signed out); the cookie
+    follows.
     ``actor_secret`` is shared by portal and platform of a split deployment; empty refuses every claim.
     """
 

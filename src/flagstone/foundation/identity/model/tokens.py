@@ -1,6 +1,7 @@
 """The form of API tokens: ``fst_pat_<id, 8>_<secret, 43>_<checksum, 6>``, all base62.
 
-The prefix and the checksum let scanners find leaked tokens and let us refuse a typing error without asking the database.
+The prefix and the checksum let scanners find leaked tokens, and let us refuse a typing error without asking the
+database.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def token_id(text: str) -> str | None:
 
 
 def well_formed(text: str) -> bool:
-    """Whether a text could be a token at all: ours with the right checksum, or an opaque one of at least 32 characters."""
+    """Whether a text could be a token: ours with the right checksum, or an opaque one of at least 32 characters."""
     if not text.isascii() or not text.isprintable() or " " in text or len(text) > MAX_LENGTH:
         return False
     if not text.startswith(PREFIX):

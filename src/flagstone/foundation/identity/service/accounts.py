@@ -82,7 +82,8 @@ class Accounts:
     def change(self, username: str, *, actor: Principal, **changes: Any) -> Account:
         """Change ``role``, ``entity_ref``, ``disabled``, ``display_name`` or ``email``; those not given stay.
 
-        Disabling ends all sessions and makes tokens and links worthless at once. Raises Conflict for the last administrator.
+        Disabling ends all sessions and makes tokens and links worthless at once. Raises Conflict for the last
+        administrator.
         """
         with self._context.db.write():
             account = self.get(username)
@@ -115,7 +116,10 @@ class Accounts:
         needs_current: bool = True,
         keep_session: str | None = None,
     ) -> None:
-        """Set a password; every other session of the account ends. Raises Invalid saying what is wrong with which field."""
+        """Set a password; every other session of the account ends.
+
+        Raises Invalid saying what is wrong with which field (``current``, ``password``).
+        """
         stored = self._store.password_hash(account.id)
         if needs_current and stored is not None and not self._passwords.verify(stored, current or ""):
             self._context.audit.record(actor, "identity.password.change", f"user:{account.username}", outcome="failed")

@@ -78,7 +78,10 @@ class IdentityService:
     def token_for_password(
         self, username: str, password: str, name: str, *, address: str = "", days: int | None = None
     ) -> NewToken:
-        """Exchange a password for an API token, as `flagstone login` does. Raises as :meth:`sign_in` and ``tokens.create``."""
+        """Exchange a password for an API token, as `flagstone login` does.
+
+        Raises as :meth:`sign_in` and ``tokens.create``.
+        """
         account = self._prove(username, password, address)
         actor = self._context.principal(account, via="cli")
         with self._context.db.write():
@@ -123,7 +126,7 @@ class IdentityService:
             return self._begin(account, "link", address, user_agent)
 
     def ensure_bootstrap(self, base_url: str) -> str | None:
-        """While nobody has ever signed in: the address of a fresh sign-in link for the first administrator; else None."""
+        """While nobody has ever signed in: the address of a fresh link for the first administrator; else None."""
         if not self._store.nobody_signed_in_yet():
             return None
         return self.sign_in_link(self._first_admin().username, base_url)

@@ -114,6 +114,6 @@ class Sessions:
 
 
 def csrf_token(secret: str) -> str:
-    """The token that forms of a session carry. Made from the cookie's secret, which no page of another site can read."""
+    """The token that forms of a session carry. Made from the cookie's secret, which no other site can read."""
     digest = hmac.new(secret.encode(), b"flagstone csrf", hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

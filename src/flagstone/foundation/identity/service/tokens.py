@@ -122,8 +122,8 @@ class Tokens:
     def bootstrap(self, account: Account, path: Path, *, actor: Principal) -> None:
         """Make the text in a file an administrator's token, or make a token and write it there.
 
-        The file decides: at later starts the same text changes nothing, another text replaces the first. Raises Invalid for a
-        text that is too short, Unavailable when the file cannot be read or written.
+        The file decides: at later starts the same text changes nothing, another text replaces the first. Raises Invalid
+        for a text that is too short, Unavailable when the file cannot be read or written.
         """
         try:
             text = path.read_text(encoding="utf-8").strip() if path.exists() else ""

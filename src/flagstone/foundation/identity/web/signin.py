@@ -43,7 +43,7 @@ class LinkPage:
 def safe_next(target: str) -> str:
     """Where to go after signing in: a page of this site, never another one.
 
-    Browsers read ``//host`` and ``/\\host`` as other sites, and drop tabs and line breaks before they look.
+    Browsers read two slashes, or a slash and a backslash, as another site, and drop tabs and line breaks before that.
     """
     if not target.startswith("/") or target.startswith(("//", "/\\", "/login", "/logout")):
         return "/"
@@ -55,7 +55,13 @@ def safe_next(target: str) -> str:
 def signin_router(service: IdentityService, pages: Pages) -> APIRouter:
     """``/login``, ``/login/link/{token}``, ``/logout``."""
     web = APIRouter()
+    _by_password(web, service, pages)
+    _by_link(web, service, pages)
+    _logout(web, service)
+    return web
 
+
+def _by_password(web: APIRouter, service: IdentityService, pages: Pages) -> None:
     @web.get("/login")
     def login_page(request: Request, principal: Anyone, next: str = "/") -> Response:  # noqa: A002  the name in the address
         if principal.kind == "user":
@@ -76,8 +82,10 @@ def signin_router(service: IdentityService, pages: Pages) -> APIRouter:
             return _again(
                 request, pages, LoginPage(username[:100], safe_next(next), error.message, error.hint or ""), error
             )
-        return _welcome(request, signed_in, safe_next(next))
+        return _welcome(request, service, signed_in, safe_next(next))
 
+
+def _by_link(web: APIRouter, service: IdentityService, pages: Pages) -> None:
     @web.get("/login/link/{token}")
     def link_page(request: Request, token: str, _: Anyone) -> Response:
         account = service.link_account(token)
@@ -97,8 +105,11 @@ def signin_router(service: IdentityService, pages: Pages) -> APIRouter:
         except Unauthenticated:
             page = LinkPage("", "", request.url.path, works=False)
             return pages.render(request, "identity/link.html", page, status=410, headers=_PRIVATE)
-        return _welcome(request, signed_in, "/" if signed_in.account.has_password else "/me/password?first=1")
+        target = "/" if signed_in.account.has_password else "/me/password?first=1"
+        return _welcome(request, service, signed_in, target)
 
+
+def _logout(web: APIRouter, service: IdentityService) -> None:
     @web.post("/logout")
     def logout(
         request: Request, principal: Annotated[Principal, public("signing out when nobody is signed in is fine")]
@@ -110,16 +121,15 @@ def signin_router(service: IdentityService, pages: Pages) -> APIRouter:
         request.state.new_session = ""
         return response
 
-    def _welcome(request: Request, signed_in: SignedIn, target: str) -> Response:
-        # a session that this browser had before ends: nobody goes on with a secret that was planted
-        before = getattr(request.state, "session", None)
-        if before is not None and before.user_id == signed_in.account.id:
-            service.sessions.end(signed_in.account, before.id, actor=service.principal_of(signed_in.account))
-        response = RedirectResponse(_ascii(target), 303)
-        request.state.new_session = signed_in.secret
-        return response
 
-    return web
+def _welcome(request: Request, service: IdentityService, signed_in: SignedIn, target: str) -> Response:
+    # a session that this browser had before ends: nobody goes on with a secret that was planted
+    before = getattr(request.state, "session", None)
+    if before is not None and before.user_id == signed_in.account.id:
+        service.sessions.end(signed_in.account, before.id, actor=service.principal_of(signed_in.account))
+    response = RedirectResponse(_ascii(target), 303)
+    request.state.new_session = signed_in.secret
+    return response
 
 
 def _again(request: Request, pages: Pages, page: LoginPage, error: FlagstoneError) -> Response:

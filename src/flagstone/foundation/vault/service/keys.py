@@ -20,7 +20,7 @@ _NONCE = 12
 
 
 class VaultKey:
-    """32 bytes that wrap other keys. Its ``id`` is stored beside what it wrapped, so that a wrong key is known as such."""
+    """32 bytes that wrap other keys. ``id`` is stored beside what it wrapped, so that a wrong key is known as such."""
 
     def __init__(self, material: bytes) -> None:
         if len(material) != 32:
@@ -65,8 +65,8 @@ class VaultKey:
         if envelope.key_id != self.id:
             raise Unavailable(
                 "vault.wrong_key",
-                f"The secret {envelope.name!r} was written with the vault key {envelope.key_id}, but this is {self.id}.",
-                hint="Start with the key that belongs to this database: setting vault.key, or vault.key in the data folder.",
+                f"The secret {envelope.name!r} was written with vault key {envelope.key_id}, but this is {self.id}.",
+                hint="Start with the key of this database: setting vault.key, or vault.key in the data folder.",
             )
         return _decrypt(self._wrapping, envelope.wrapped_key, envelope.name, envelope.version)
 
@@ -91,7 +91,7 @@ def load_key(setting: SecretStr, path: Path) -> VaultKey:
 
 
 def _create(path: Path) -> None:
-    """Write a new key unless one is there. The link makes it appear whole or not at all, for one of several starters."""
+    """Write a new key unless one is there. The link makes it appear whole or not at all, once for several starters."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -184,7 +184,7 @@ def test_the_key_file_is_made_once_for_its_owner_only(tmp_path):
     assert len(set(keys)) == 1
     assert len(keys) == 8
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert os.listdir(path.parent) == ["vault.key"]
+    assert [item.name for item in path.parent.iterdir()] == ["vault.key"]
 
 
 def test_the_setting_wins_over_the_file_and_makes_none(tmp_path):
