@@ -124,7 +124,7 @@ def golden_path(bench: Bench, server: ServerProcess, rounds: int) -> str:
 def pages(bench: Bench, server: ServerProcess, name: str, rounds: int) -> None:
     """Pages and API calls, one after another."""
     wait_until(
-        lambda: server.client().get(f"/api/v1/entities/component/default/{name}").status_code == 200, 20, "the entity"
+        lambda: server.text(f"/api/v1/entities/component/default/{name}"), 20, "the entity"
     )
     paths = {
         "page: home": "/",

@@ -74,7 +74,7 @@ def test_from_the_first_sign_in_to_a_redeployed_service(browser, acme, tmp_path)
 
     # 6. the entity page
     wait_until(
-        lambda: acme.client().get("/api/v1/entities/component/default/greeter").status_code == 200, 20, "the entity"
+        lambda: acme.text("/api/v1/entities/component/default/greeter"), 20, "the entity"
     )
     page.goto("/catalog/component/default/greeter")
     for text in ("Greets every customer", "platform", "development", "Healthy", "r1"):
@@ -89,7 +89,7 @@ def test_from_the_first_sign_in_to_a_redeployed_service(browser, acme, tmp_path)
     git("commit", "-qam", "Greet twice", cwd=work)
     git("push", "-q", "origin", "HEAD", cwd=work, server=acme)
     wait_until(
-        lambda: "Greets every customer twice" in acme.client().get("/api/v1/entities/component/default/greeter").text,
+        lambda: "Greets every customer twice" in (acme.text("/api/v1/entities/component/default/greeter") or ''),
         15,
         "the push to be seen",
     )

@@ -51,7 +51,7 @@ def state(browser, acme):
     run = create_service(acme, "tester")
     assert run["state"] == "succeeded"
     wait_until(
-        lambda: acme.client().get("/api/v1/entities/component/default/tester").status_code == 200, 20, "the entity"
+        lambda: acme.text("/api/v1/entities/component/default/tester"), 20, "the entity"
     )
     visitor = Visitor(browser, acme)
     visitor.page.goto(sign_in_link(acme))

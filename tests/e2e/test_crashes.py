@@ -29,7 +29,7 @@ def check_exactly_once(server, name, run):
     commits = server.get(f"/api/v1/repositories/acme/{name}/commits")
     assert len(commits.get("items", commits) if isinstance(commits, dict) else commits) == 1
     entity = wait_until(
-        lambda: server.client().get(f"/api/v1/entities/component/default/{name}").status_code == 200, 20, "the entity"
+        lambda: server.text(f"/api/v1/entities/component/default/{name}"), 20, "the entity"
     )
     assert entity
     targets = [item["target"] for item in server.get("/api/v1/locations")["items"] if name in item["target"]]

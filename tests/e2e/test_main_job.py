@@ -19,7 +19,7 @@ def hello(acme):
     run = create_service(acme, "hello")
     assert run["state"] == "succeeded", run
     wait_until(
-        lambda: acme.client().get("/api/v1/entities/component/default/hello").status_code == 200, 20, "the entity"
+        lambda: acme.text("/api/v1/entities/component/default/hello"), 20, "the entity"
     )
     return run
 

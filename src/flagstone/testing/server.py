@@ -133,6 +133,12 @@ class ServerProcess:
         _check(response)
         return response.json() if response.content else None
 
+    def text(self, path: str) -> str | None:
+        """What the administrator gets there as text; None unless it is answered with 200."""
+        with self.client() as client:
+            response = client.get(path)
+        return response.text if response.status_code == 200 else None
+
     def wait_for_run(self, run_id: str, limit: float = 60.0) -> dict[str, Any]:
         """Wait until a run has ended; returns it."""
 

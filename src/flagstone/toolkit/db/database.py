@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy.orm  # noqa: F401  see below
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from flagstone.kernel.errors import Invalid, Unavailable
+
+# The engine imports DBOS, and with it sqlalchemy.orm, in a background thread. While that is half imported, building a
+# query in another thread fails inside SQLAlchemy; so it is imported here, before there are threads.
 
 _BUSY_MS = 15_000
 
@@ -96,7 +100,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction, committed at the end or rolled back by an exception. Nested calls of a thread join the first."""
+        """A transaction, committed at the end or rolled back by an exception. Nested calls of a thread join it."""
         current = getattr(self._local, "conn", None)
         if current is not None:
             yield current
