@@ -34,7 +34,9 @@ class Described:
 def parse(text: str, file: str) -> list[Described]:
     """The entities of a YAML file. Raises Invalid for what is no entity file."""
     if len(text) > _MAX_SIZE:
-        raise Invalid("actions.too_large", f"{file} is too large for an entity file.", hint=f"At most {_MAX_SIZE:,} bytes.")
+        raise Invalid(
+            "actions.too_large", f"{file} is too large for an entity file.", hint=f"At most {_MAX_SIZE:,} bytes."
+        )
     try:
         documents = [item for item in yaml.safe_load_all(text) if item is not None]
     except RecursionError as error:

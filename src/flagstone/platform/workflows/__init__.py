@@ -8,6 +8,6 @@ Executing belongs to ``runs``; reading templates out of the catalog belongs to t
 """
 
 from flagstone.platform.workflows.permissions import PERMISSIONS
-from flagstone.platform.workflows.service import WorkflowService
+from flagstone.platform.workflows.service import PlanningContext, WorkflowService
 
-__all__ = ["PERMISSIONS", "WorkflowService"]
+__all__ = ["PERMISSIONS", "PlanningContext", "WorkflowService"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flagstone.platform.runs.service.assembly import RunsAssembly, assemble
 from flagstone.platform.runs.service.calling import to_outputs
-from flagstone.platform.runs.service.contexts import Place, StepContext
+from flagstone.platform.runs.service.contexts import Place, RunContext, StepContext
 from flagstone.platform.runs.service.expressions import (
     MASK,
     Scope,
@@ -27,6 +27,7 @@ __all__ = [
     "Place",
     "Reading",
     "RootFiles",
+    "RunContext",
     "RunService",
     "RunsAssembly",
     "Scope",

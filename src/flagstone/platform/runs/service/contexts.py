@@ -14,6 +14,7 @@ from flagstone.platform.runs.service.files import RootFiles
 from flagstone.platform.runs.service.sources import Reading, Sources
 from flagstone.platform.runs.service.workspaces import Workspace
 from flagstone.sdk import Files
+from flagstone.toolkit.files import split_path
 from flagstone.toolkit.templating import TreeOptions, render_tree
 
 Write = Callable[[str, str], None]
@@ -59,8 +60,7 @@ class StepContext:
         """Render a skeleton into the workspace; returns the paths written, sorted."""
         if not isinstance(source, RootFiles):
             raise Invalid("runs.bad_source", "Only what ctx.source() gave can be rendered.")
-        prefix = str(options.get("target_path") or "").removeprefix("./").strip("/")
-        prefix = "" if prefix == "." else prefix
+        prefix = "/".join(split_path(str(options.get("target_path") or "")))
         replace = bool(options.get("replace", False))
         written: list[str] = []
         for made in render_tree(source.tree(), dict(values), _tree_options(options)):

@@ -23,7 +23,7 @@ class WorkflowService:
         self._access = access
 
     def plan(self, request: RunRequest, actor: Principal) -> Plan:
-        """What a run would change. Raises Invalid for a bad request; what fails in planning is a problem of the plan."""
+        """What a run would change. Raises Invalid for a bad request; what would fail is a problem of the plan."""
         self._access.check(actor, PLAN)
         return self._planner.plan(checked(request, self._registry), actor)
 
