@@ -51,7 +51,7 @@ class World:
         self.now = utc_now
         self.ctx = SourceContext(
             allowed_roots=[str(folder), str(ACME)],
-            fetch=lambda *a, **k: self.fetched(*a, **k),
+            fetch=self._fetch,
             read_repository_file=lambda name, path, commit: self.gateway.repository_file(
                 name, path, SYSTEM, commit=commit
             ),
@@ -59,13 +59,20 @@ class World:
             repository_head=lambda name: self.gateway.get_repository(name, SYSTEM).head,
         )
         sources = [FileSource(), HostedSource(), UrlSource()]
-        self.ingest = IngestService(self.store, self.kinds, sources, self.ctx, self.settings, now=lambda: self.now())
+        self.ingest = IngestService(self.store, self.kinds, sources, self.ctx, self.settings, now=self.clock)
         access, audit = self.foundation.access, self.foundation.audit
         self.catalog = CatalogService(self.store, self.kinds)
-        self.locations = LocationService(self.store, self.ingest, access, audit, now=lambda: self.now())
+        self.locations = LocationService(self.store, self.ingest, access, audit, now=self.clock)
         self.records = RecordService(self.store, self.catalog, self.ingest, access)
         self.stars = StarService(self.store)
         access.add_membership_source(self.catalog.groups_of)
+
+    def clock(self) -> Any:
+        """What the services take for the time."""
+        return self.now()
+
+    def _fetch(self, *arguments: Any, **options: Any) -> Any:
+        return self.fetched(*arguments, **options)
 
     def write(self, path: str, text: str) -> Path:
         """A file of the folder."""
