@@ -73,6 +73,8 @@ class RunningProcess(Protocol):
     pid: int
     created: float
     """Start time as the system tells it: with the pid it names this very process."""
+    reason: str
+    """Why its host ended it (a limit was passed), in words; empty otherwise."""
 
     def poll(self) -> int | None:
         """The exit code, or None while it runs."""
@@ -97,7 +99,10 @@ class ProcessHost(Protocol):
         limits: ProcessLimits,
         label: str,
     ) -> RunningProcess:
-        """Start a process whose output goes to ``log`` (size-capped). Raises Invalid when the program is not there.
+        """Start a process whose output goes to ``log``. Raises Invalid when the program is not there.
+
+        The log is cut when it grows: what is cut off goes to ``<log>.<offset>``, where the offset is that of its first
+        byte counted from the beginning of all time; the newest such part is kept.
 
         ``label`` marks the process, so that one left over from a killed server is found and ended.
         """

@@ -110,9 +110,8 @@ class Instance:
 
     def ending(self, code: int) -> str:
         """How it ended, in words."""
-        reason = getattr(self.process, "reason", "")
-        if reason:
-            return f"it was ended because {reason}"
+        if self.process.reason:
+            return f"it was ended because {self.process.reason}"
         if code < 0:
             return f"it was ended by signal {signal.Signals(-code).name}"
         return f"it ended with exit code {code}"

@@ -10,7 +10,6 @@ from flagstone.toolkit.process.run import BASE_PATH
 _CONFIG = {
     "core.hooksPath": "/dev/null",
     "core.fsmonitor": "false",
-    "core.alternateRefsCommand": "",
     "core.logAllRefUpdates": "false",
     "core.quotePath": "false",
     "core.fsync": "loose-object,reference",

@@ -99,7 +99,7 @@ def test_clone_change_push_and_the_push_is_reported(site, tmp_path):
     assert (work / "README.md").read_text() == "hello\n"
     (work / "README.md").write_text("changed\n")
     git("commit", "-qam", "Change", cwd=work)
-    git("push", "-q", "origin", "main", cwd=work)
+    assert git("push", "-q", "origin", "main", cwd=work).stderr == ""
     second = site.repository.head("main")
     assert second == git("rev-parse", "HEAD", cwd=work).stdout.strip() != first
     assert site.pushes == [("acme/shop", {"refs/heads/main": first}, {"refs/heads/main": second})]
