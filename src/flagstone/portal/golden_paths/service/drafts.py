@@ -115,7 +115,7 @@ class DraftService:
         return self._paths.plan(principal, path, draft.values, self._secrets(draft))
 
     def start(self, principal: Principal, path: GoldenPath, draft: Draft, plan_digest: str | None) -> str:
-        """Make a run of it and return the run's id; a draft becomes one run, however often this is asked for."""
+        """Make a run of it and return its id or number; a draft becomes one run, however often this is asked for."""
         if draft.run_id:
             return draft.run_id
         run = self._paths.start(
@@ -123,7 +123,7 @@ class DraftService:
         )
         self._store.became(draft.id, run.id)
         self._forget(draft)
-        return run.id
+        return str(run.number)
 
     def _texts(self, draft: Draft) -> dict[str, str]:
         if not draft.secrets:

@@ -41,6 +41,21 @@ class Pickers:
                 found |= {str(ref) for ref in item.value}
         return found
 
+    def resolve(self, fields: tuple[Field, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values with names that were typed instead of references replaced, where only one entity has that name."""
+        found = dict(values)
+        for item in fields:
+            text = found.get(item.name)
+            if item.widget != "entity" or not isinstance(text, str) or not text or self._catalog.rows({text}):
+                continue
+            typed = text.rpartition("/")[2].strip().lower()
+            kinds = [kind.lower() for kind in item.filters.get("kind", "").split(",") if kind]
+            rows = self._catalog.options(kinds, typed, _MAX_OPTIONS)
+            named = [row.ref for row in rows if typed in (row.title.lower(), row.name.lower())]
+            if len(named) == 1:
+                found[item.name] = named[0]
+        return found
+
     def _one(self, item: Field, principal: Principal, values: Mapping[str, Any]) -> Field:
         if item.widget == "groups":
             return self._groups(item, principal)

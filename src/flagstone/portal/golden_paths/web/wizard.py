@@ -7,7 +7,7 @@ drawn again in its place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -51,6 +51,8 @@ class WizardPage:
     path: GoldenPath
     icon_of: str
     titles: tuple[str, ...]
+    last: int
+    """Number of the review."""
     step: int
     draft: Draft
     stored: bool
@@ -62,17 +64,12 @@ class WizardPage:
     problems: tuple[tuple[str, str, str], ...] = ()
     checked: bool = False
     notice: str = ""
-    labels: Mapping[str, str] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
     entries: tuple[tuple[int, str, tuple[Entry, ...]], ...] = ()
     prefill: str = ""
     picker_src: str = PICKER_SRC
     view: PlanView | None = None
     """None: it is fetched after the page."""
-
-    @property
-    def last(self) -> int:
-        """Number of the review."""
-        return len(self.titles) - 1
 
 
 class Wizard:
@@ -102,6 +99,7 @@ class Wizard:
             path=path,
             icon_of=ICONS.get(path.type, "rocket"),
             titles=(*(str(page["title"]) for page in path.pages), "Review"),
+            last=len(path.pages),
             step=step,
             draft=draft,
             stored=draft.created_at is not None,
@@ -142,6 +140,10 @@ class Wizard:
             checked=checked,
             labels=self._pickers.labels(self._pickers.refs_in(drawn)),
         )
+
+    def named(self, page: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values with names of entities made references: without JavaScript people type names."""
+        return self._pickers.resolve(fields(page, values), values)
 
     def review(self, path: GoldenPath, page: WizardPage, view: PlanView | None) -> WizardPage:
         """The last step: the answers, and the plan when it is there."""
@@ -343,7 +345,8 @@ class _Post:
         # Secrets are kept when somebody goes on, not with every key that is pressed.
         finished = bool(self._action or self._operation)
         posted = parse(path.pages[self._step], self._pairs, draft.values, self._operation, keep_secrets=finished)
-        return self._wizard.drafts.save(path, draft, posted.values, self._step, posted.secrets)
+        values = self._wizard.named(path.pages[self._step], posted.values) if finished else posted.values
+        return self._wizard.drafts.save(path, draft, values, self._step, posted.secrets)
 
     def _next(self, request: Request, draft: Draft) -> Response:
         wizard, path = self._wizard, self._path

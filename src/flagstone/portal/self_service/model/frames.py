@@ -82,7 +82,7 @@ def line_frame(line: LogLine) -> str:
     """One line of a workload's log; lines count from 0, people from 1."""
     text = f"\x1b[36m{line.text}\x1b[0m" if line.stream == "runtime" else line.text
     time = line.at.strftime("%H:%M:%S") if line.at else ""
-    return frame("log", {"n": line.seq + 1, "step": "log", "time": time, "text": text}, line.seq)
+    return frame("log", {"n": line.seq + 1, "step": "Output", "time": time, "text": text}, line.seq)
 
 
 def plain_text(events: Iterable[RunEvent]) -> str:

@@ -44,6 +44,8 @@ STEP_STATES = {
     "unknown": "failed",
 }
 """State of a step to the state that the log draws."""
+_PATIENCE = 3.0
+"""Seconds in the queue that nobody needs to be told of."""
 STEP_ENDED = frozenset({"succeeded", "failed", "skipped", "cancelled"})
 
 
@@ -179,8 +181,10 @@ def _problem(item: Any) -> str:
 
 def _waits_for(run: RunView, now: datetime) -> str:
     if run.state == "queued":
-        waited = duration(max(0.0, (now - run.created_at).total_seconds()))
-        return f"It waits for a free worker, since {waited}. It starts by itself."
+        waited = (now - run.created_at).total_seconds()
+        return (
+            "" if waited < _PATIENCE else f"It waits for a free worker, since {duration(waited)}. It starts by itself."
+        )
     if run.state == "waiting":
         return "It waits for something outside, and goes on by itself."
     if run.state == "unknown":

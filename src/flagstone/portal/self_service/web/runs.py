@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 
 from flagstone.contracts.gateway import GatewayInfo
@@ -23,6 +24,7 @@ from flagstone.portal.self_service.model.runs import elapsed, percent
 from flagstone.portal.self_service.permissions import RUN_CHANGE, RUN_READ
 from flagstone.portal.self_service.service import Proof, RunReader, follow_run
 from flagstone.portal.self_service.web.streams import cursor_of, stream
+from flagstone.toolkit.web.markdown import render_markdown
 from flagstone.toolkit.web.pages import Pages
 
 _STARS = "*" * 8
@@ -62,7 +64,8 @@ class RunPage:
     facts: RunFacts
     links: tuple[tuple[str, str, str, bool], ...]
     """(title, address, icon, leaves the product)."""
-    texts: tuple[tuple[str, str], ...]
+    texts: tuple[tuple[str, Markup], ...]
+    """(title, rendered Markdown)."""
     proofs: tuple[Proof, ...]
     may_change: bool
     again_href: str | None
@@ -113,8 +116,8 @@ def _link(link: RunLink) -> tuple[str, str, str, bool]:
     return link.title or url, safe, "arrow-up-right", not safe.startswith("/")
 
 
-def _text(item: dict[str, Any]) -> tuple[str, str]:
-    return str(item.get("title") or ""), str(item.get("content") or "")
+def _text(item: dict[str, Any]) -> tuple[str, Markup]:
+    return str(item.get("title") or ""), render_markdown(str(item.get("content") or ""), base_url="")
 
 
 def run_routes(routes: APIRouter, runs: RunReader, pages: Pages) -> None:
