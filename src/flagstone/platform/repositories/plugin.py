@@ -18,7 +18,6 @@ from flagstone.platform.repositories.service import RepositoryService
 from flagstone.platform.repositories.settings import RepositoriesSettings
 from flagstone.platform.repositories.store import RepositoryStore
 from flagstone.platform.runs import HostedFiles
-from flagstone.platform.runs import HostedFiles
 from flagstone.sdk import Action, Deps, Slice, hookimpl
 from flagstone.toolkit.db import PlatformDatabase
 from flagstone.toolkit.settings.server import ServerSettings

@@ -24,6 +24,8 @@ VERSION = "1"
 """Grows when executions that older code began cannot be gone on with; recovery is within one version."""
 QUEUE = "runs"
 _POLL = 0.2
+_one_per_process = threading.Lock()
+_launched: list[DbosEngine] = []
 
 
 class DbosEngine:
@@ -41,7 +43,18 @@ class DbosEngine:
         self._guard = threading.Lock()
 
     def launch(self, job: Job) -> None:
-        """See ``ports.Engine``."""
+        """See ``ports.Engine``. Raises Unavailable when another engine lives in this process."""
+        with _one_per_process:
+            if _launched:
+                raise Unavailable("runs.engine_twice", "This process has an engine already.")
+            _launched.append(self)
+        try:
+            self._launch(job)
+        except BaseException:
+            self.close(0)
+            raise
+
+    def _launch(self, job: Job) -> None:
         # DBOS takes a second to import, and the web server should not wait for it.
         from dbos import DBOS
 
@@ -127,10 +140,15 @@ class DbosEngine:
 
     def close(self, grace: float) -> None:
         """See ``ports.Engine``. The caller has told the job to stop."""
-        if self._dbos is None:
+        if self not in _launched:
             return
-        dbos, self._dbos = self._dbos, None
-        dbos.destroy(destroy_registry=True, workflow_completion_timeout_sec=int(grace))
+        # DBOS keeps one instance: also a launch that failed half way has to be taken down before the next one.
+        from dbos import DBOS
+
+        self._dbos = None
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=int(grace))
+        with _one_per_process:
+            _launched.remove(self)
 
     def _running(self) -> Any:
         if self._dbos is None:

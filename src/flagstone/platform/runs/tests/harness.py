@@ -182,7 +182,10 @@ def lines(path: Path) -> list[str]:
 class Harness:
     """Everything but the web."""
 
-    def __init__(self, folder: Path, *, url: str = "", engine_url: str = "", hosted=None, **settings) -> None:
+    def __init__(
+        self, folder: Path, *, url: str = "", engine_url: str = "", migrations=None, extend=None, **settings
+    ) -> None:
+        """``extend(harness)`` gives further actions, and may set ``hosted``; ``migrations`` are those it needs."""
         import flagstone.foundation.audit as audit_slice
         import flagstone.foundation.events as events_slice
         import flagstone.foundation.vault as vault_slice
@@ -192,7 +195,9 @@ class Harness:
         self.folder = folder
         self.db = PlatformDatabase(url or f"sqlite:///{folder / 'platform.db'}")
         slices = {"audit": audit_slice, "events": events_slice, "vault": vault_slice, "runs": runs_slice}
-        migrated(self.db, **{name: Path(piece.__file__).parent / "migrations" for name, piece in slices.items()})
+        folders = {name: Path(piece.__file__).parent / "migrations" for name, piece in slices.items()}
+        migrated(self.db, **folders, **(migrations or {}))
+        self.hosted = None
         self.signals = Signals()
         self.audit = PlatformAudit(self.db)
         self.outbox = PlatformEvents(self.db, self.signals)
@@ -218,13 +223,15 @@ class Harness:
             events=self.outbox,
             vault=vault,
             signals=self.signals,
-            hosted=lambda: hosted,
+            hosted=lambda: self.hosted,
             allowed_folders=(str(folder),),
         )
         self.parts = assemble(others, engine, self.settings, folder / "workspaces")
         self.runs = self.parts.service
         for kind in (CountProbe, CountKey, CountNatural, CountNone, Speak, AdminOnly):
             self.parts.registry.add(kind(folder), "tests")
+        for action in extend(self) if extend else ():
+            self.parts.registry.add(action, "tests")
         self.parts.registry.freeze()
 
     def start(self) -> Harness:
