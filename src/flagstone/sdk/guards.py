@@ -46,7 +46,9 @@ class Guard:
 
 
 def permit(permission: str) -> Any:
-    """The guard of a route that needs a permission, as in ``Annotated[Principal, permit("runs.read")]``.
+    """Guard a route with a permission.
+
+    ``principal: Annotated[Principal, permit("runs.read")]``
 
     For a permission that owners have, too, the route lets in whoever might own the thing, because only the service
     knows which thing it is: it must call ``AccessService.check`` with the owner.

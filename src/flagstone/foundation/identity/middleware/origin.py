@@ -27,6 +27,8 @@ def check_origin(headers: Headers, public_url: str) -> None:
     site = headers.get("sec-fetch-site")
     if site is not None and site not in ("same-origin", "none"):
         raise _denied("identity.cross_site", f"it was sent by a page of another origin (Sec-Fetch-Site: {site[:20]}).")
+    if site == "same-origin":
+        return  # the browser's own word, which no page can write; it holds even where a proxy changes the host
     origin = headers.get("origin")
     if origin is None:
         return

@@ -236,7 +236,13 @@ def test_a_form_of_another_site_is_refused_even_with_the_token(browser, headers)
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Origin": BASE_URL}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}]
+    "headers",
+    [
+        {"Origin": BASE_URL},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://seen.before.a.proxy"},
+    ],
 )
 def test_ones_own_site_is_not_refused(browser, headers):
     csrf = browser.get("/who").json()["csrf"]

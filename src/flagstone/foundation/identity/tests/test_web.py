@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 from flagstone.foundation.access import census
 from flagstone.foundation.audit import AuditQuery
 from flagstone.foundation.identity import COOKIE, IdentitySettings, api, web
+from flagstone.foundation.identity.web.profile import browser_name
 from flagstone.foundation.identity.web.signin import safe_next
 from flagstone.testing.client import Client
 from flagstone.testing.foundation import Foundation
@@ -185,7 +186,7 @@ def test_a_link_asks_before_it_signs_in_so_that_a_scanner_does_not_burn_it(brows
         page = browser.get(path)
         assert page.status_code == 200
         assert "Sign in as Dora" in soup(page).get_text()
-    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["referrer-policy"] == "same-origin", "no other site learns the address"
     assert page.headers["cache-control"] == "no-store"
     answer = browser.post(path, data=fill(page))
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -265,6 +266,23 @@ def test_sessions_are_seen_and_ended(browser, foundation, app):
     assert browser.post("/me/sessions/end-others", data=csrf).status_code == 303
     assert foundation.identity.sessions.find(other.cookies[COOKIE]) is None
     assert foundation.identity.sessions.find(browser.cookies[COOKIE])
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36",
+            "Chrome on Linux",
+        ),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140 Safari/537.36 Edg/140", "Edge on Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) AppleWebKit/605 Version/18 Safari/605", "Safari on macOS"),
+        ("curl/8.0", "curl/8.0"),
+        ("", "Unknown"),
+    ],
+)
+def test_browsers_are_called_by_their_names(agent, name):
+    assert browser_name(agent) == name
 
 
 def test_nobody_ends_the_session_of_somebody_else(browser, foundation):

@@ -24,6 +24,15 @@ MeChanging = Annotated[Principal, permit("identity.self.write")]
 _LINK_GRACE = timedelta(hours=1)
 """How long after a sign-in by link a new password may be set without the old one."""
 _DAYS = (7, 30, 90, 180, 366)
+_BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
 _DONE = {
     "password": "Your password is set. Other browsers were signed out.",
     "session": "The session was ended.",
@@ -60,6 +69,8 @@ class SessionsPage:
 
     account: Account
     sessions: tuple[SessionInfo, ...]
+    names: dict[str, str]
+    """What each browser is called, by session."""
     current: str | None
     done: str = ""
     tab: str = "sessions"
@@ -149,9 +160,11 @@ def _sessions(web: APIRouter, service: IdentityService, pages: Pages) -> None:
     @web.get("/sessions")
     def sessions_page(request: Request, principal: Me, done: str = "") -> Response:
         account, session = service.account_of(principal), _session(request)
+        found = tuple(service.sessions.list(account.id))
         page = SessionsPage(
             account,
-            tuple(service.sessions.list(account.id)),
+            found,
+            {item.id: browser_name(item.user_agent) for item in found},
             session.id if session else None,
             _DONE.get(done, ""),
         )
@@ -212,6 +225,15 @@ def _tokens(web: APIRouter, service: IdentityService, access: AccessService, pag
     def revoke_token(token_id: str, principal: MeChanging) -> Response:
         service.tokens.revoke(service.account_of(principal), token_id, actor=principal)
         return RedirectResponse("/me/tokens?done=revoked", 303)
+
+
+def browser_name(user_agent: str) -> str:
+    """What people call a browser: ``Firefox on Linux``. The order matters: most of them claim to be all others, too."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    if not browser:
+        return user_agent[:60] or "Unknown"
+    return f"{browser} on {system}" if system else browser
 
 
 def _session(request: Request) -> SessionInfo | None:

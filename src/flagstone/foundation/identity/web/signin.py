@@ -17,7 +17,8 @@ from flagstone.kernel.errors import FlagstoneError, Unauthenticated
 from flagstone.toolkit.web.pages import Pages
 
 Anyone = Annotated[Principal, public("whoever signs in is not signed in yet")]
-_PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+_PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
+"""Not ``no-referrer``: browsers then send ``Origin: null`` with the form, which cannot be told from another site's."""
 
 
 @dataclass(frozen=True, slots=True)
