@@ -19,7 +19,7 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\
 _COLOURS = {"err": "\x1b[31m", "error": "\x1b[31m", "warn": "\x1b[33m"}
 
 
-def frame(kind: str, data: dict[str, Any], cursor: int | None = None) -> str:
+def frame(kind: str, data: dict[str, Any], cursor: int | str | None = None) -> str:
     """One event of the stream."""
     ident = f"id: {cursor}\n" if cursor is not None else ""
     return f"{ident}event: {kind}\ndata: {json.dumps(data, separators=(',', ':'), ensure_ascii=False)}\n\n"
@@ -78,11 +78,14 @@ def state_frame(run: RunView, now: datetime) -> str:
     return frame("state", data)
 
 
-def line_frame(line: LogLine) -> str:
-    """One line of a workload's log; lines count from 0, people from 1."""
+def line_frame(line: LogLine, number: int) -> str:
+    """One line of a workload's log. Its cursor says nothing to people, so lines are counted as they are shown.
+
+    The id of the event holds both, so that a reader who comes back goes on counting.
+    """
     text = f"\x1b[36m{line.text}\x1b[0m" if line.stream == "runtime" else line.text
     time = line.at.strftime("%H:%M:%S") if line.at else ""
-    return frame("log", {"n": line.seq + 1, "step": "Output", "time": time, "text": text}, line.seq)
+    return frame("log", {"n": number, "step": "Output", "time": time, "text": text}, f"{line.seq}.{number}")
 
 
 def plain_text(events: Iterable[RunEvent]) -> str:

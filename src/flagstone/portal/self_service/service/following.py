@@ -40,16 +40,20 @@ async def follow_run(
 
 
 async def follow_log(
-    gateway: RunGateway, principal: Principal, deployment_id: str, after: int = -1
+    gateway: RunGateway, principal: Principal, deployment_id: str, after: int = -1, number: int = 0
 ) -> AsyncGenerator[str, None]:
-    """Frames of a workload's log: the last lines (or those after a cursor), then every new one."""
+    """Frames of a workload's log: the last lines (or those after a cursor), then every new one.
+
+    ``number`` is how many lines the reader has already.
+    """
     found = await run_in_threadpool(gateway.deployment_log, deployment_id, principal, after=after, limit=_LINES)
     if found:
-        yield "".join(line_frame(line) for line in found)
-        after = found[-1].seq
+        yield "".join(line_frame(line, number + place) for place, line in enumerate(found, 1))
+        after, number = found[-1].seq, number + len(found)
     async for line in gateway.follow_deployment_log(deployment_id, principal, after=after):
         if line.seq > after:
-            yield line_frame(line)
+            number += 1
+            yield line_frame(line, number)
 
 
 async def with_pings(source: AsyncGenerator[str, None], seconds: float = PING_SECONDS) -> AsyncIterator[str]:

@@ -77,7 +77,7 @@ def deployment_routes(routes: APIRouter, runs: RunReader, actions: EntityActions
     ) -> StreamingResponse:
         """New lines as they come (server-sent events)."""
         view = await run_in_threadpool(actions.gateway.get_deployment, deployment_id, principal)
-        return stream(follow_log(actions.gateway, principal, view.id, cursor_of(request, -1)))
+        return stream(follow_log(actions.gateway, principal, view.id, *cursor_of(request, -1)))
 
     @routes.get("/deployments/{deployment_id}/log.txt")
     def log_text(deployment_id: str, principal: Annotated[Principal, permit(DEPLOYMENT_READ)]) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -22,6 +23,7 @@ from flagstone.portal.self_service.service import EntityActions
 from flagstone.toolkit.web.markdown import render_markdown
 from flagstone.toolkit.web.pages import Pages
 
+_HEADING = re.compile(r"<(/?)h([1-5])(?=[ >])")
 _READMES = ("readme.md", "readme.markdown", "readme.txt", "readme")
 
 
@@ -111,7 +113,9 @@ def document(name: str, path: str, text: str) -> Markup:
         anchor = f"#{parts.fragment}" if parts.fragment else ""
         return f"{base_of(name)}/blob/{quote(place)}{anchor}"
 
-    return render_markdown(text, base_url="", link_rewriter=link)
+    html = render_markdown(text, base_url="", link_rewriter=link)
+    # The page has an h1 of its own.
+    return Markup(_HEADING.sub(lambda tag: f"<{tag[1]}h{int(tag[2]) + 1}", html))  # noqa: S704  cleaned by the renderer
 
 
 class _Browser:

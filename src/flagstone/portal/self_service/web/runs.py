@@ -169,7 +169,7 @@ def run_routes(routes: APIRouter, runs: RunReader, pages: Pages) -> None:
     ) -> StreamingResponse:
         """Steps and log lines as they come (server-sent events); a reader goes on after ``Last-Event-ID``."""
         run = await run_in_threadpool(runs.get, principal, run_id)
-        return stream(follow_run(runs.gateway, principal, run, cursor_of(request, 0)))
+        return stream(follow_run(runs.gateway, principal, run, cursor_of(request, 0)[0]))
 
     @routes.get("/runs/{run_id}/log.txt")
     def log_text(run_id: str, principal: Annotated[Principal, permit(RUN_READ)]) -> StreamingResponse:

@@ -17,10 +17,12 @@ def stream(frames: AsyncGenerator[str, None]) -> StreamingResponse:
     return StreamingResponse(with_pings(frames), media_type="text/event-stream", headers=_HEADERS)
 
 
-def cursor_of(request: Request, default: int) -> int:
-    """The last event that a reader has: what its browser says, else what the address says."""
+def cursor_of(request: Request, default: int) -> tuple[int, int]:
+    """(cursor, number of lines) that a reader has: what its browser says, else what the address says."""
     query = request.query_params
     for text in (request.headers.get("last-event-id"), query.get("last_event_id"), query.get("after")):
-        if text and text.removeprefix("-").isdecimal() and len(text) < 19:
-            return max(int(text), default)
-    return default
+        first, _, second = (text or "").partition(".")
+        if first.isascii() and first.isdecimal() and len(first) < 19:
+            number = int(second) if second.isascii() and second.isdecimal() and len(second) < 10 else 0
+            return max(int(first), default), number
+    return default, 0
