@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict
@@ -104,6 +104,10 @@ def _add_run(api: APIRouter, service: RunService) -> None:
     ) -> EventList:
         return EventList(items=service.events(run_id, principal, after=after, limit=limit))
 
+    def existing(run_id: str, principal: Reader) -> tuple[RunView, Principal]:
+        """Before the answer begins: once it streams, there is no way to say that there is no such run."""
+        return service.get(run_id, principal), principal
+
     @api.get(
         "/api/v1/runs/{run_id}/stream",
         tags=["runs"],
@@ -111,14 +115,14 @@ def _add_run(api: APIRouter, service: RunService) -> None:
         response_class=EventSourceResponse,
     )
     async def stream(
-        run_id: str,
-        principal: Reader,
+        found: tuple[RunView, Principal] = Depends(existing),  # noqa: FAST002  an annotation cannot name it
         after: After = 0,
         last_event_id: Annotated[str | None, Header(max_length=20)] = None,
     ) -> AsyncIterator[ServerSentEvent]:
         # A browser that reconnects says with Last-Event-ID how far it came.
         start = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else after
-        async for event in service.follow(run_id, principal, after=start):
+        run, principal = found
+        async for event in service.follow(run.id, principal, after=start):
             yield ServerSentEvent(raw_data=event.model_dump_json(), event=event.type, id=str(event.seq))
 
     @api.get("/api/v1/runs/{run_id}/log.txt", tags=["runs"], summary="The whole log as text")

@@ -263,8 +263,8 @@ class Executor:
 
     def asked_to_stop(self, run_id: str) -> bool:
         """Whether the run was cancelled, perhaps by another process."""
-        record = self._recorder.runs.get(run_id)
-        return record is None or record.state in ("cancelling", "cancelled")
+        now = self._recorder.runs.progress(run_id)
+        return now is None or now[0] in ("cancelling", "cancelled")
 
     def cancel(self, run_id: str) -> None:
         """Tell the step that is at work now."""

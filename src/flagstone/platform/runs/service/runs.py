@@ -180,10 +180,10 @@ class RunService:
                 yield event
             if found:
                 continue
-            now = self._runs.get(record.id)
-            if now is None or (now.state in SETTLED and now.last_seq <= after):
+            now = self._runs.progress(record.id)
+            if now is None or (now[0] in SETTLED and now[1] <= after):
                 return
-            if now.last_seq <= after:
+            if now[1] <= after:
                 await self._signals.wait_async(f"run:{record.id}", _LOOK_AGAIN)
 
     def log_lines(self, ref: str, actor: Principal) -> Iterator[str]:

@@ -87,6 +87,12 @@ class RunStore:
             row = conn.execute(select(runs).where(wanted)).mappings().first()
             return self._record(conn, row) if row is not None else None
 
+    def progress(self, run_id: str) -> tuple[str, int] | None:
+        """(state, sequence number of the newest event): cheap, for those who look again and again."""
+        with self._db.read() as conn:
+            row = conn.execute(select(runs.c.state, runs.c.last_seq).where(runs.c.id == run_id)).first()
+        return (row.state, row.last_seq) if row is not None else None
+
     def page(self, query: RunQuery) -> Page[RunRecord]:
         """A page, newest first."""
         limit = clamp_limit(query.limit)
