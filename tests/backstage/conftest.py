@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from flagstone.testing.server import ServerProcess, wait_until
 
+from flagstone.testing.server import ServerProcess, wait_until
 from tests.backstage.world import CATALOG, CatalogClient, Files, Judged, api_is_there, install_client
 
 

@@ -26,7 +26,8 @@ function revive(value) {
 }
 
 async function call({ method, args, stream }) {
-  const result = client[method](...revive(args), { token });
+  // The options follow the request, which may be left out.
+  const result = client[method](...(args.length ? revive(args) : [undefined]), { token });
   if (!stream) return await result;
   const pages = [];
   for await (const page of result) pages.push(page);
