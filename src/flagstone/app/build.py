@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ class Application:
     databases: list[Database]
     asgi: Any = None
     started: list[Slice] = field(default_factory=list)
+    closing: list[Callable[[], None]] = field(default_factory=list)
+    """What to close after the slices have stopped."""
 
     def migrate(self) -> bool:
         """Bring the schemas up to date."""
@@ -70,6 +72,8 @@ class Application:
                 item.stop()
             except Exception:
                 log.exception("stopping %s failed", item.name)
+        while self.closing:
+            self.closing.pop()()
         for database in self.databases:
             database.close()
 
@@ -116,9 +120,11 @@ def build(
     deps.provide(Signals())
     deps.provide(Pages(server.product, {}))
     databases = open_databases(deps, rooms, data, settings.section("database", DatabaseSettings))
-    if rooms != "portal":
-        deps.provide(LocalProcessHost(data / "runtime" / "processes"), as_=ProcessHost)
     app = Application(settings, server, rooms, deps, host, [], databases)
+    if rooms != "portal":
+        processes = LocalProcessHost(data / "runtime" / "processes")
+        deps.provide(processes, as_=ProcessHost)
+        app.closing.append(processes.close)
     deps.provide(app)
     own = [name for name, _ in plugin_modules(rooms)]
     behind_the_door = [name for name in own if not name.startswith("portal.")]
@@ -128,6 +134,6 @@ def build(
     others = [name for name, _ in host.names() if name not in behind_the_door]
     app.slices += [item.value for item in host.call("flagstone_register_slice", only=others, deps=deps)]
     fill_registries(host, deps, app.slices)
-    settings.check_unknown()
+    settings.check_unknown((*lists.FOUNDATION, *lists.PLATFORM, *lists.PORTAL))
     app.asgi = make_asgi(app)
     return app

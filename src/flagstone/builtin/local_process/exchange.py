@@ -90,12 +90,14 @@ class Exchange:
             if status >= 200:
                 break
         body = response_body(head, self._head.first[0])
-        if body.chunked and self._head.minor == 0:
-            raise BadHead(502, "chunks cannot be sent to a client of HTTP/1.0")
-        keep_alive = self._head.keep_alive and not body.until_end and not self._upgrade
+        unpack = body.chunked and self._head.minor == 0
+        keep_alive = self._head.keep_alive and not body.until_end and not self._upgrade and not unpack
         self.answered = True
-        self.writer.write(to_client(head, keep_alive=keep_alive))
-        await _pass_body(body, self._from, self.writer)
+        self.writer.write(to_client(head, keep_alive=keep_alive, unpack=unpack))
+        if unpack:
+            await _pass_chunks(self._from, self.writer, frame=False)
+        else:
+            await _pass_body(body, self._from, self.writer)
         await self.writer.drain()
         return keep_alive
 
@@ -132,23 +134,25 @@ async def _pass_body(body: Body, source: asyncio.StreamReader, target: asyncio.S
         await target.drain()
 
 
-async def _pass_chunks(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    """Chunks as they are, sizes checked; extensions and trailers are left out."""
+async def _pass_chunks(source: asyncio.StreamReader, target: asyncio.StreamWriter, *, frame: bool = True) -> None:
+    """Chunks, sizes checked; extensions and trailers are left out. Without ``frame`` only what is in them."""
     while True:
         line = await source.readuntil(b"\r\n")
         text = line[:-2].split(b";")[0].strip()
         if not text or len(text) > 15 or text.strip(b"0123456789abcdefABCDEF"):
             raise ConnectionResetError("a chunk has no size")
         size = int(text, 16)
-        target.write(b"%x\r\n" % size)
+        if frame:
+            target.write(b"%x\r\n" % size)
         if size == 0:
             while (await source.readuntil(b"\r\n")) != b"\r\n":
                 pass
+        else:
+            await _pass_body(Body(length=size), source, target)
+            if await source.readexactly(2) != b"\r\n":
+                raise ConnectionResetError("a chunk is longer than its size")
+        if frame:
             target.write(b"\r\n")
-            await target.drain()
-            return
-        await _pass_body(Body(length=size), source, target)
-        if await source.readexactly(2) != b"\r\n":
-            raise ConnectionResetError("a chunk is longer than its size")
-        target.write(b"\r\n")
         await target.drain()
+        if size == 0:
+            return

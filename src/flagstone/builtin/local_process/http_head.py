@@ -168,9 +168,12 @@ def to_instance(head: Head, peer: str, *, upgrade: bool) -> bytes:
     return _write(head.first, headers)
 
 
-def to_client(head: Head, *, keep_alive: bool, upgrade: bool = False) -> bytes:
-    """The response as the client sees it. A workload cannot set a cookie of the portal either."""
-    dropped = _HOP_BY_HOP | head.tokens(b"connection")
+def to_client(head: Head, *, keep_alive: bool, upgrade: bool = False, unpack: bool = False) -> bytes:
+    """The response as the client sees it. A workload cannot set a cookie of the portal either.
+
+    ``unpack``: the body will be sent without its chunks.
+    """
+    dropped = _HOP_BY_HOP | head.tokens(b"connection") | ({b"transfer-encoding"} if unpack else set())
     headers = [
         (name, value)
         for name, value in head.headers

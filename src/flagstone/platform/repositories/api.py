@@ -17,7 +17,7 @@ from flagstone.contracts.repositories import CommitView, FileContent, Repository
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Unauthenticated
 from flagstone.platform.repositories.permissions import READ
-from flagstone.platform.repositories.service import RepositoryService
+from flagstone.platform.repositories.service import Pushes, RepositoryService
 from flagstone.platform.repositories.settings import RepositoriesSettings
 from flagstone.sdk.guards import permit
 from flagstone.toolkit.git import GitEnvironment, GitHttp, GitRepository
@@ -82,6 +82,7 @@ def router(service: RepositoryService) -> APIRouter:
 
 def git_app(
     service: RepositoryService,
+    pushes: Pushes,
     environment: GitEnvironment,
     principal_for_token: Callable[[str], Principal],
     settings: RepositoriesSettings,
@@ -94,7 +95,7 @@ def git_app(
         return service.serve(name, principal, write=git_service == "git-receive-pack")
 
     def pushed(scope: Scope, name: str, _before: Mapping[str, str], _after: Mapping[str, str]) -> None:
-        service.sync(name, scope["state"]["git_principal"])
+        pushes.sync(name, scope["state"]["git_principal"])
 
     return GitHttp(
         environment,

@@ -14,7 +14,7 @@ from flagstone.platform.repositories import api
 from flagstone.platform.repositories.actions import DeleteRepository, PublishGit
 from flagstone.platform.repositories.permissions import PERMISSIONS
 from flagstone.platform.repositories.ports import RepositoryFolders
-from flagstone.platform.repositories.service import RepositoryService
+from flagstone.platform.repositories.service import Pushes, RepositoryService
 from flagstone.platform.repositories.settings import RepositoriesSettings
 from flagstone.platform.repositories.store import RepositoryStore
 from flagstone.platform.runs import HostedFiles
@@ -29,12 +29,18 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     server = deps.get(ServerSettings)
     settings = deps.settings("repositories", RepositoriesSettings)
     folders = RepositoryFolders(Path(server.data_dir).expanduser().resolve() / "repositories")
-    service = RepositoryService(
+    store, audit, events = (
         RepositoryStore(deps.get(PlatformDatabase)),
+        deps.get(PlatformAudit),
+        deps.get(PlatformEvents),
+    )
+    pushes = Pushes(store, folders, audit=audit, events=events)
+    service = RepositoryService(
+        store,
         folders,
         access=deps.get(AccessService),
-        audit=deps.get(PlatformAudit),
-        events=deps.get(PlatformEvents),
+        audit=audit,
+        events=events,
         base_url=lambda: base_url(server),
     )
     deps.provide(service)
@@ -44,11 +50,11 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         "repositories",
         room="platform",
         routers=[api.router(service)],
-        mounts=[("/git", api.git_app(service, folders.environment, identity.principal_for_token, settings))],
+        mounts=[("/git", api.git_app(service, pushes, folders.environment, identity.principal_for_token, settings))],
         permissions=PERMISSIONS,
         migrations=Path(__file__).parent / "migrations",
         # In the background: with thousands of repositories it takes seconds, and nothing waits for it.
-        start=lambda: threading.Thread(target=service.reconcile, name="repositories-reconcile", daemon=True).start(),
+        start=lambda: threading.Thread(target=pushes.reconcile, name="repositories-reconcile", daemon=True).start(),
     )
 
 

@@ -129,22 +129,13 @@ class Keeper:
 
     def _reap(self) -> None:
         """Report children that ended; end what they left behind; collect orphans that were handed to us."""
-        while True:
-            try:
-                # Looked at before it is collected: its number stays taken, so that its group can be killed safely.
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if ended is None:
-                return
-            child = self._children.pop(ended.si_pid, None)
+        while (ended := _next_ended()) is not None:
+            pid, code = ended
+            child = self._children.pop(pid, None)
             if child is not None:
-                _kill_group(child.pid)
                 _kill_marked(child.mark)
-            _, status = os.waitpid(ended.si_pid, 0)
-            if child is not None:
                 rotation.rotate(child.log)
-                self._send({"ended": child.pid, "code": os.waitstatus_to_exitcode(status), "reason": child.reason})
+                self._send({"ended": pid, "code": code, "reason": child.reason})
 
     def _watch(self) -> None:
         """Keep logs and the whole of each child's processes within bounds; the kernel's limits are for one process."""
@@ -197,6 +188,26 @@ def _become(request: dict[str, Any], error: int) -> None:
     except BaseException as fault:  # noqa: BLE001  nothing may return into the keeper's own code
         os.write(error, str(fault).encode()[:4000])
     os._exit(127)
+
+
+def _next_ended() -> tuple[int, int] | None:
+    """(pid, exit code) of a child that ended, whose group has been killed; None when there is none."""
+    try:
+        if hasattr(os, "waitid"):
+            # Looked at before it is collected: its number stays taken, so that its group can be killed safely.
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if found is None:
+                return None
+            _kill_group(found.si_pid)
+            pid, status = os.waitpid(found.si_pid, 0)
+        else:  # macOS before Python 3.13
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return None
+            _kill_group(pid)
+    except ChildProcessError:
+        return None
+    return pid, os.waitstatus_to_exitcode(status)
 
 
 def _kill_group(pid: int) -> None:

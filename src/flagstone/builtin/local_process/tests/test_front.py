@@ -181,6 +181,18 @@ def test_chunked_bodies_pass_in_both_directions(front):
             assert found.content == b"hello3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
 
 
+def test_a_client_of_http_1_0_gets_chunks_unpacked(front):
+    one, _ = front(
+        lambda connection, head, rest: connection.sendall(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+        )
+    )
+    head, _, body = raw(one, b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").partition(b"\r\n\r\n")
+    assert body == b"abcde"
+    assert b"transfer-encoding" not in head.lower()
+    assert b"Connection: close" in head
+
+
 def test_events_reach_the_client_as_they_come_and_an_idle_stream_ends_with_its_client(front):
     def talk(connection, head, rest):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")

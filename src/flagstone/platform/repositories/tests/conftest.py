@@ -15,6 +15,7 @@ from flagstone.foundation.events import PlatformEvents
 from flagstone.kernel.actor import Principal
 from flagstone.platform.repositories import PERMISSIONS, RepositoryService
 from flagstone.platform.repositories.ports import RepositoryFolders
+from flagstone.platform.repositories.service import Pushes
 from flagstone.platform.repositories.store import RepositoryStore
 from flagstone.testing.databases import migrated
 
@@ -58,7 +59,7 @@ class Hosting:
             events=self.events,
             base_url=lambda: "http://flagstone.example",
         )
-        return self.service
+        self.pushes = Pushes(RepositoryStore(self.db), self.folders, audit=self.audit, events=self.events)
 
     def heard(self, type_="repository.pushed"):
         return [event for event in self.events.read() if event.type == type_]

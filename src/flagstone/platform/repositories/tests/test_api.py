@@ -45,7 +45,10 @@ def url(hosting):
 
     app.include_router(api.router(hosting.service))
     app.mount(
-        "/git", api.git_app(hosting.service, hosting.folders.environment, principal_for_token, RepositoriesSettings())
+        "/git",
+        api.git_app(
+            hosting.service, hosting.pushes, hosting.folders.environment, principal_for_token, RepositoriesSettings()
+        ),
     )
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))

@@ -106,7 +106,8 @@ def test_a_kill_between_folder_and_row_is_made_whole_by_the_next_attempt(service
 
 def test_drafts_of_a_killed_server_are_swept(service, hosting):
     hosting.folders.draft().init_bare("main")
-    hosting.restart().reconcile()
+    hosting.restart()
+    hosting.pushes.reconcile()
     assert not (hosting.root / ".incoming").exists()
 
 
@@ -174,8 +175,8 @@ def test_lists_are_paged_by_name(service):
 def test_a_push_is_an_event_with_the_paths_that_changed(service, hosting):
     made = create(service)
     after = push(hosting)
-    assert service.sync("acme/shop", ADA) == 1
-    assert service.sync("acme/shop", ADA) == 0
+    assert hosting.pushes.sync("acme/shop", ADA) == 1
+    assert hosting.pushes.sync("acme/shop", ADA) == 0
     [event] = hosting.heard()
     assert event.subject == "acme/shop"
     assert event.actor == "user:ada"
@@ -189,29 +190,41 @@ def test_a_push_is_an_event_with_the_paths_that_changed(service, hosting):
     assert service.get("acme/shop", VIC).head == after
 
 
+def test_many_who_report_the_same_push_report_it_once(service, hosting):
+    from concurrent.futures import ThreadPoolExecutor
+
+    create(service)
+    push(hosting)
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(lambda _: hosting.pushes.sync("acme/shop", ADA), range(6))) == 1
+    assert len(hosting.heard()) == 1
+
+
 def test_a_push_that_a_kill_kept_from_being_reported_is_reported_after_the_restart(service, hosting):
     create(service)
     after = push(hosting)
     push(hosting, branch="feature", files={"new": (b"", False)})
-    hosting.restart().reconcile()
+    hosting.restart()
+    hosting.pushes.reconcile()
     assert {(event.data["branch"], event.data["after"] == after) for event in hosting.heard()} == {
         ("main", True),
         ("feature", False),
     }
-    hosting.restart().reconcile()
+    hosting.restart()
+    hosting.pushes.reconcile()
     assert len(hosting.heard()) == 2
 
 
 def test_a_branch_that_was_deleted_is_an_event_too(service, hosting):
     create(service)
     push(hosting, branch="feature", files={"new": (b"", False)})
-    service.sync("acme/shop", ADA)
+    hosting.pushes.sync("acme/shop", ADA)
     subprocess.run(
         ["git", "-C", hosting.folders.open("acme/shop").path, "branch", "-D", "feature"],
         check=True,
         capture_output=True,
     )
-    assert service.sync("acme/shop", ADA) == 1
+    assert hosting.pushes.sync("acme/shop", ADA) == 1
     assert hosting.heard()[-1].data["after"] is None
 
 
@@ -247,7 +260,7 @@ def test_who_may_do_what(service):
 def test_every_change_is_in_the_audit(service, hosting):
     create(service)
     push(hosting)
-    service.sync("acme/shop", ADA)
+    hosting.pushes.sync("acme/shop", ADA)
     service.delete("acme/shop", ADA)
     actions = [row.action for row in hosting.audit.list(AuditQuery()).items if row.outcome == "ok"]
     assert actions == [

@@ -1,9 +1,8 @@
-"""Use cases of the built-in git hosting."""
+"""Repositories: seen, read, made and deleted."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,9 +11,9 @@ from flagstone.contracts.repositories import CommitView, FileContent, Repository
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PlatformAudit
 from flagstone.foundation.events import PlatformEvents
-from flagstone.kernel.actor import Principal, system
+from flagstone.kernel.actor import Principal
 from flagstone.kernel.clock import Now, utc_now
-from flagstone.kernel.errors import Conflict, FlagstoneError, NotFound
+from flagstone.kernel.errors import Conflict, NotFound
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.platform.repositories.model import Repository, check_name
 from flagstone.platform.repositories.permissions import CREATE, DELETE, PUSH, READ
@@ -22,13 +21,10 @@ from flagstone.platform.repositories.ports import RepositoryFolders
 from flagstone.platform.repositories.store import RepositoryStore
 from flagstone.toolkit.git import Author, GitRepository
 
-log = logging.getLogger("flagstone.repositories")
-
 Content = Mapping[str, tuple[bytes, bool]]
 """Path to content and executable bit."""
 
 _MAX_TEXT = 5_000_000
-_MAX_PATHS = 2_000
 
 
 class RepositoryService:
@@ -83,11 +79,11 @@ class RepositoryService:
         after = str(decode_cursor(cursor)[0]) if cursor else ""
         found = self._store.page(after, size + 1)
         following = encode_cursor(found[size - 1].name) if len(found) > size else None
-        return Page(tuple(self.view(item) for item in found[:size]), following, self._store.count())
+        return Page(tuple(self._view(item) for item in found[:size]), following, self._store.count())
 
     def get(self, name: str, actor: Principal) -> RepositoryView:
         """One repository. Raises NotFound."""
-        return self.view(self._readable(name, actor))
+        return self._view(self._readable(name, actor))
 
     def tree(self, name: str, actor: Principal, *, commit: str | None = None) -> list[TreeEntry]:
         """All files and folders at a commit (default: head of the default branch); none while it is empty."""
@@ -232,42 +228,7 @@ class RepositoryService:
         )
         return self._folders.open(self._need(name).name)
 
-    def sync(self, name: str, actor: Principal) -> int:
-        """Write an event for each branch that moved since the last look; returns how many. Nothing moved is fine."""
-        git = self._folders.open(name)
-        with self._store.db.write():
-            repository = self._store.get(name, lock=True)
-            if repository is None or not git.exists():
-                return 0
-            now = {ref.removeprefix("refs/heads/"): commit for ref, commit in git.refs().items() if "/heads/" in ref}
-            moved = [
-                branch
-                for branch in sorted({*now, *repository.branches})
-                if now.get(branch) != repository.branches.get(branch)
-            ]
-            for branch in moved:
-                before, after = repository.branches.get(branch), now.get(branch)
-                data = {"repository": name, "branch": branch, "before": before, "after": after}
-                paths = _changed(git, before, after)
-                self._events.publish("repository.pushed", name, {**data, "paths": paths}, actor=actor.id)
-                self._audit.record(actor, PUSH, f"repository:{name}", detail=data)
-            if moved:
-                self._store.set_branches(name, now, self._now())
-        return len(moved)
-
-    def reconcile(self) -> None:
-        """After a start: finish what a killed process left half done, and report pushes nobody heard of."""
-        self._folders.sweep()
-        after = ""
-        while found := self._store.page(after, 200):
-            for repository in found:
-                try:
-                    self.sync(repository.name, system("repositories"))
-                except FlagstoneError:
-                    log.exception("the repository %s could not be looked at", repository.name)
-            after = found[-1].name
-
-    def view(self, item: Repository) -> RepositoryView:
+    def _view(self, item: Repository) -> RepositoryView:
         """A repository as seen through the door."""
         url = self.clone_url(item.name)
         return RepositoryView(
@@ -298,15 +259,6 @@ class RepositoryService:
     def _readable(self, name: str, actor: Principal) -> Repository:
         self._access.check(actor, READ, resource=f"repository:{name}")
         return self._need(name)
-
-
-def _changed(git: GitRepository, before: str | None, after: str | None) -> list[str]:
-    if after is None:
-        return []
-    try:
-        return git.changed_paths(before, after)[:_MAX_PATHS]
-    except NotFound:
-        return git.changed_paths(None, after)[:_MAX_PATHS]  # a forced push, and the old commit is gone
 
 
 def _taken(name: str) -> Conflict:
