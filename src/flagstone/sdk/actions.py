@@ -80,7 +80,11 @@ class BaseContext(Protocol):
         """
 
     def check(self, permission: str, *, owner: str | None = None) -> None:
-        """Decide for the actor. Raises Denied, saying which permission is missing and who grants it."""
+        """Decide for the actor. Raises Denied, saying which permission is missing and who grants it.
+
+        An action about something that is owned calls this with the owner it found: ``self.owner`` is only what the
+        request says.
+        """
 
 
 class PlanContext(BaseContext, Protocol):

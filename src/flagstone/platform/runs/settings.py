@@ -36,6 +36,8 @@ class RunsSettings(SettingsModel):
     """Size in bytes of the log kept of one step."""
     keep_workspaces: float = Field(24, ge=0)
     """Hours for which the working folder of an ended run is kept, so that it can be retried."""
+    workspace_bytes: int = Field(2_000_000_000, ge=1_000)
+    """Most bytes that the files in the working folder of one run may have together."""
     max_request_bytes: int = Field(2_000_000, ge=1_000)
     """Largest workflow and inputs together, in bytes."""
     reconcile_seconds: float = Field(5, gt=0)

@@ -78,7 +78,7 @@ def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, work
         others.db, runs=runs, steps=steps, events=events, outbox=others.events, signals=others.signals, now=others.now
     )
     registry, flusher, crash = ActionRegistry(), LogFlusher(), CrashPoints(settings.crash_at)
-    workspaces, secrets = Workspaces(workspaces_dir), RunSecrets(others.vault)
+    workspaces, secrets = Workspaces(workspaces_dir, quota=settings.workspace_bytes), RunSecrets(others.vault)
     sources = Sources(others.allowed_folders, others.hosted)
     executor = Executor(recorder, flusher, secrets, settings, lambda: crash.hit("between_steps"))
     caller = Caller(

@@ -75,8 +75,11 @@ class StepContext:
         return sorted(written)
 
     def check(self, permission: str, *, owner: str | None = None) -> None:
-        """Decide for the actor. Raises Denied."""
-        self._place.access.check(self.actor, permission, owner=owner or self.owner, resource=f"run:{self.run_id}")
+        """Decide for the actor. Raises Denied.
+
+        The owner in the request is what the caller says; it never stands in for an owner that the action did not find.
+        """
+        self._place.access.check(self.actor, permission, owner=owner, resource=f"run:{self.run_id}")
 
 
 def _tree_options(options: Mapping[str, Any]) -> TreeOptions:

@@ -17,6 +17,7 @@ from flagstone.platform.runs.store import RunStore
 
 log = logging.getLogger("flagstone.runs")
 
+_HEAD_START = 0.5
 _TIDY_EVERY = 300.0
 """Most seconds between looks for workspaces to remove."""
 
@@ -66,6 +67,8 @@ class Dispatcher:
 
     def _run(self) -> None:
         pause = 1.0
+        # Importing the engine keeps a core busy for a second; the server that is just starting has better use for it.
+        self._wake.wait(_HEAD_START)
         while not self._stopped.is_set():
             try:
                 self._engine.launch(self._job)

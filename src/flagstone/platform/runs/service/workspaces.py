@@ -29,12 +29,13 @@ class Workspace:
 class Workspaces:
     """Folders below ``base``, one a run."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, *, quota: int = _QUOTA) -> None:
         self._base = base
+        self._quota = quota
 
     def open(self, run_id: str) -> Workspace:
         """The workspace of a run, made when it is not there. Raises Unavailable when the disk does not take it."""
-        return self._make(self._base / run_id, _QUOTA)
+        return self._make(self._base / run_id, self._quota)
 
     def remove(self, run_id: str) -> None:
         """Delete it with all it holds."""
@@ -49,7 +50,7 @@ class Workspaces:
         except OSError as error:
             raise _no_folder(self._base, error) from error
         try:
-            yield self._make(folder, _PLAN_QUOTA)
+            yield self._make(folder, min(self._quota, _PLAN_QUOTA))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -217,3 +217,20 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(start):
     run = harness.wait(harness.submit([{"id": "one", "action": "count:natural", "input": {"name": "x"}}]).id)
     assert run.error["code"] == "runs.no_workspace"
     assert "retry the run" in run.error["hint"]
+
+
+def test_a_run_that_fills_its_workspace_fails_and_others_go_on(start):
+    harness = start(workspace_bytes=2000)
+
+    class Fill(Speak):
+        id = "fill"
+
+        def run(self, ctx, inputs):
+            for number in range(100):
+                ctx.workspace.write(f"{number}.txt", "x" * 100)
+
+    harness.parts.registry._frozen = False
+    harness.parts.registry.add(Fill(harness.folder), "tests")
+    run = harness.wait(harness.submit([{"id": "one", "action": "fill"}]).id)
+    assert (run.state, run.error["code"]) == ("failed", "files.quota")
+    assert harness.wait(harness.submit([{"id": "one"}]).id).state == "succeeded"
