@@ -94,7 +94,7 @@ def assemble(given: Collaborators) -> Parts:
         recorder=recorder,
         runtimes=runtimes,
         supervisor=supervisor,
-        rollouts=Rollouts(files, runtimes, supervisor, recorder),
+        rollouts=Rollouts(files, runtimes, turns, supervisor, recorder),
         removal=removal,
         preparation=preparation,
         queries=queries,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flagstone.contracts.deployments import DeploymentView, LogLine, ReleaseView
@@ -22,7 +23,7 @@ from flagstone.platform.deployments.service.removal import Removal
 from flagstone.platform.deployments.service.rollouts import Rollout, Rollouts
 from flagstone.platform.deployments.service.runtimes import OpenRuntimes
 from flagstone.platform.deployments.service.supervisor import Supervisor
-from flagstone.platform.deployments.service.turns import Execution, Turns
+from flagstone.platform.deployments.service.turns import Execution, Turn, Turns, stopping
 from flagstone.platform.deployments.store import DeploymentStore, HistoryStore, ReleaseStore
 
 
@@ -109,7 +110,7 @@ class DeploymentService:
         release = self._shop.releases.add(prepared.release(new_id(), actor, self._shop.recorder.now()))
         if known is None:
             self._shop.store.create(self._fresh(place, prepared))
-        with self._shop.turns.take(place, execution) as turn:
+        with self._turn(place, execution) as turn:
             deployment = self._need(place)
             self._check(actor, place, deployment.owner)
             rollout = Rollout(
@@ -159,7 +160,7 @@ class DeploymentService:
         known = self._allowed(actor, place)
         if self._shop.history.done(execution.step_key) is not None and known.desired == "stopped":
             return self._view(known)
-        with self._shop.turns.take(place, execution) as turn:
+        with self._turn(place, execution) as turn:
             deployment = self._need(place)
             release = self._release(deployment.current_release_id)
             entry = self._shop.recorder.begin(deployment, "stop", release, actor=actor, execution=execution)
@@ -180,7 +181,7 @@ class DeploymentService:
         if done is not None and self._shop.store.get(place) is None:
             return tuple(done.detail.get("removed", ()))
         self._allowed(actor, place)
-        with self._shop.turns.take(place, execution) as turn:
+        with self._turn(place, execution) as turn:
             deployment = self._need(place)
             entry = self._shop.recorder.begin(deployment, "remove", None, actor=actor, execution=execution)
             changed = self._shop.recorder.change(
@@ -189,6 +190,8 @@ class DeploymentService:
             try:
                 removed = self._shop.removal.remove(deployment, execution.progress)
             except Exception as error:
+                if self._shop.turns.closing:
+                    raise stopping() from error
                 message = error.message if isinstance(error, FlagstoneError) else f"{type(error).__name__}: {error}"
                 self._shop.recorder.end(changed, turn, entry, "failed", actor=actor, state="failed", message=message)
                 raise
@@ -199,7 +202,7 @@ class DeploymentService:
     def _again(
         self, actor: Principal, place: str, execution: Execution, release: Release, *, back: bool
     ) -> DeploymentView:
-        with self._shop.turns.take(place, execution) as turn:
+        with self._turn(place, execution) as turn:
             deployment = self._need(place)
             rollout = Rollout(
                 operation="rollback" if back else "start",
@@ -217,8 +220,16 @@ class DeploymentService:
         done = self._shop.history.done(execution.step_key)
         return done is not None and known.desired == "running" and known.current_release_id == done.release_id
 
+    @contextmanager
+    def _turn(self, place: str, execution: Execution) -> Iterator[Turn]:
+        try:
+            with self._shop.turns.take(place, execution) as turn:
+                yield turn
+        finally:
+            # What the runtime reported meanwhile was not recorded.
+            self._shop.supervisor.hint(place)
+
     def _settled(self, deployment: Deployment) -> DeploymentView:
-        # What the runtime reported during the rollout was not recorded: look once more.
         self._shop.supervisor.look(deployment.id)
         return self._view(self._shop.store.get(deployment.id) or deployment)
 

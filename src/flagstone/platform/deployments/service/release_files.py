@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from flagstone.kernel.errors import Conflict
 from flagstone.platform.deployments.model import Release
 from flagstone.platform.deployments.ports import SourceFiles
 from flagstone.toolkit.files import Root
+
+_LEFT_BEHIND = 600.0
+"""Seconds after which a half-made folder has been left behind."""
 
 log = logging.getLogger("flagstone.deployments")
 
@@ -65,6 +69,8 @@ class ReleaseFiles:
         return [release_id for release_id in old if self.remove(release_id)]
 
     def sweep(self) -> None:
-        """Delete what a killed process left half done."""
-        for leftover in self._folder.glob(".*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        """Delete what a killed process left half done; what another process may be making now is left alone."""
+        with self._lock:
+            for leftover in self._folder.glob(".*"):
+                if time.time() - leftover.stat().st_mtime > _LEFT_BEHIND:
+                    shutil.rmtree(leftover, ignore_errors=True)

@@ -14,7 +14,7 @@ from flagstone.platform.deployments.service.recorder import Recorder, status_val
 from flagstone.platform.deployments.service.release_files import ReleaseFiles
 from flagstone.platform.deployments.service.runtimes import OpenRuntimes
 from flagstone.platform.deployments.service.supervisor import Supervisor
-from flagstone.platform.deployments.service.turns import Execution, Turn
+from flagstone.platform.deployments.service.turns import Execution, Turn, Turns, stopping
 from flagstone.platform.deployments.service.workloads import spec_of
 from flagstone.sdk import RolloutFailed, Runtime, RuntimeStatus
 
@@ -42,9 +42,12 @@ class Rollout:
 class Rollouts:
     """See the module. To be called in a turn."""
 
-    def __init__(self, files: ReleaseFiles, runtimes: OpenRuntimes, supervisor: Supervisor, recorder: Recorder) -> None:
+    def __init__(
+        self, files: ReleaseFiles, runtimes: OpenRuntimes, turns: Turns, supervisor: Supervisor, recorder: Recorder
+    ) -> None:
         self._files = files
         self._runtimes = runtimes
+        self._turns = turns
         self._supervisor = supervisor
         self._recorder = recorder
 
@@ -56,7 +59,7 @@ class Rollouts:
         runtime = self._runtimes.get(rollout.runtime)
 
         def cancelled() -> bool:
-            return execution.cancelled() or turn.lost.is_set()
+            return execution.cancelled() or turn.lost.is_set() or self._turns.closing
 
         try:
             folder = self._files.ensure(release)
@@ -64,7 +67,10 @@ class Rollouts:
             # What ran before a restart must serve while the new release comes up.
             self._supervisor.bring_back(before)
             status = runtime.apply(spec, execution.progress, cancelled)
-        except Exception as error:  # noqa: BLE001  whatever a runtime raises, the record must say what is true
+        except Exception as error:
+            if self._turns.closing:
+                # Given up because the server stops: it goes on with the same step after the next start.
+                raise stopping() from error
             self._failed(rollout, deployment, turn, entry, error, runtime)
         self._supervisor.known(deployment.id)
         self._leave_old_runtime(before, rollout.runtime, execution.progress)

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from flagstone.kernel.errors import Unavailable
+from flagstone.platform.deployments.service.turns import stopping
 from flagstone.platform.environments import RuntimeRegistry
 from flagstone.sdk import Runtime, RuntimeContext
 
@@ -24,10 +24,10 @@ class OpenRuntimes:
         self._closed = False
 
     def get(self, name: str) -> Runtime:
-        """An opened runtime. Raises NotFound when no plugin brings it, Unavailable while the server stops."""
+        """An opened runtime. Raises NotFound when no plugin brings it, Temporary while the server stops."""
         with self._lock:
             if self._closed:
-                raise Unavailable("deployments.stopping", "The server is stopping.", retry_after=5)
+                raise stopping()
             runtime = self._open.get(name)
             if runtime is None:
                 runtime = self._registry.get(name)

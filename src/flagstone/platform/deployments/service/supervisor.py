@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flagstone.kernel.clock import Now
-from flagstone.kernel.errors import FlagstoneError, Unavailable
+from flagstone.kernel.errors import FlagstoneError, Temporary
 from flagstone.platform.deployments.model import Deployment
 from flagstone.platform.deployments.service.recorder import Recorder, status_values
 from flagstone.platform.deployments.service.release_files import ReleaseFiles
@@ -25,6 +25,8 @@ _SWEEP = 15.0
 """Seconds between looks at everything: what a runtime forgot to say is seen then."""
 _BREATH = 0.2
 """Seconds between two writes for one deployment: a workload that flaps must not keep the database busy."""
+_PATIENCE = 12.0
+"""Seconds that rollouts get to be given up in when the server stops."""
 _KEPT = ("message", "last_log")
 """What a runtime that reports the same state again does not wipe out: why a newer release was given up."""
 
@@ -74,6 +76,7 @@ class Supervisor:
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
+        self._turns.close(_PATIENCE)
         for thread in self._threads:
             thread.join(10)
         if self._runtimes is not None:
@@ -81,6 +84,10 @@ class Supervisor:
 
     def on_status(self, deployment_id: str, _status: RuntimeStatus) -> None:
         """A runtime reports a change. Returns at once; may be called from any thread."""
+        self.hint(deployment_id)
+
+    def hint(self, deployment_id: str) -> None:
+        """Look at a deployment soon."""
         with self._wake:
             if not self._stopping:
                 self._hints.add(deployment_id)
@@ -129,7 +136,7 @@ class Supervisor:
     @property
     def _open(self) -> OpenRuntimes:
         if self._runtimes is None:
-            raise Unavailable("deployments.not_started", "The runtimes are not there yet.", retry_after=1)
+            raise Temporary("deployments.not_started", "The runtimes are not there yet.", retry_after=1)
         return self._runtimes
 
     def _restore_one(self, deployment_id: str) -> None:
@@ -154,7 +161,7 @@ class Supervisor:
                 reason = error.message if isinstance(error, FlagstoneError) else f"{type(error).__name__}: {error}"
                 failed = {"state": "failed", "message": f"It could not be brought back after a restart: {reason}"}
                 self._recorder.observe(deployment, **failed, since=self._now())
-        self.on_status(deployment_id, RuntimeStatus("unknown"))
+        self.hint(deployment_id)
 
     def _listen(self) -> None:
         swept = time.monotonic()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from flagstone.kernel.errors import Conflict, NotFound
+from flagstone.kernel.errors import Conflict, NotFound, Temporary
 from flagstone.platform.deployments.store import DeploymentStore
 from flagstone.toolkit.signals import Signals
 
@@ -39,6 +39,13 @@ class Execution:
     cancelled: Callable[[], bool] = _never
 
 
+def stopping() -> Temporary:
+    """What is said while the server stops: a step that is told so goes on after the next start."""
+    return Temporary(
+        "deployments.stopping", "The server is stopping.", hint="It goes on after the next start.", retry_after=2
+    )
+
+
 @dataclass(slots=True)
 class Turn:
     """The right to change a deployment. ``fence`` proves it to the database."""
@@ -54,7 +61,9 @@ class Turns:
         self._store = store
         self._signals = signals
         self._wait = wait
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
+        self._taken = 0
+        self._closing = False
         self._locks: dict[str, threading.RLock] = defaultdict(threading.RLock)
 
     @contextmanager
@@ -69,10 +78,26 @@ class Turns:
             if taken:
                 lock.release()
 
+    @property
+    def closing(self) -> bool:
+        """The server stops: what is under way should be given up, and will go on after the next start."""
+        return self._closing
+
+    def close(self, timeout: float) -> None:
+        """Give out no more turns, and wait up to ``timeout`` seconds until those given out have ended."""
+        with self._guard:
+            self._closing = True
+            self._guard.wait_for(lambda: self._taken == 0, timeout)
+
     @contextmanager
     def take(self, deployment_id: str, execution: Execution) -> Iterator[Turn]:
-        """The turn of a step. Waits for whoever has it; raises Conflict naming them when that takes too long."""
+        """The turn of a step. Waits for whoever has it; raises Conflict naming them when that takes too long.
+
+        Raises Temporary while the server stops.
+        """
         turn = Turn(self._acquire(deployment_id, execution))
+        with self._guard:
+            self._taken += 1
         done = threading.Event()
         beat = threading.Thread(
             target=self._hold, args=(deployment_id, turn, done), name=f"turn-{deployment_id}", daemon=True
@@ -83,13 +108,20 @@ class Turns:
                 yield turn
         finally:
             done.set()
-            self._store.release(deployment_id, turn.fence)
+            try:
+                self._store.release(deployment_id, turn.fence)
+            finally:
+                with self._guard:
+                    self._taken -= 1
+                    self._guard.notify_all()
             self._signals.notify(f"deployment:{deployment_id}")
 
     def _acquire(self, deployment_id: str, execution: Execution) -> int:
         deadline = time.monotonic() + self._wait
         told = False
         while True:
+            if self._closing:
+                raise stopping()
             name = f"run {execution.run_id}" if execution.run_id else "another rollout"
             fence = self._store.acquire(deployment_id, holder=execution.step_key, holder_name=name, lease=LEASE)
             if fence is not None:

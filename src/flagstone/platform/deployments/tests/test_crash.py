@@ -18,6 +18,8 @@ from flagstone.sdk import RolloutFailed
 FIRST_PORT = 22100 + os.getpid() % 500 * 8
 SLOW = "time.sleep(1.5)"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(tmp_path):

@@ -56,7 +56,7 @@ class Visitor:
         while not self._stop.is_set():
             try:
                 self.answers.append(get(self.url))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 self.failures.append(repr(error))
             time.sleep(0.005)
 
