@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from fastapi.testclient import TestClient
 from flagstone.app import build, load_settings
 from flagstone.foundation.identity import IdentityService
 from flagstone.kernel.errors import Conflict
+from flagstone.testing.client import Client
 from flagstone.testing.server import wait_until
 
 from tests.plugins import broken, dummy
@@ -26,15 +26,14 @@ def start(tmp_path):
         token_file = tmp_path / "token"
         app.deps.get(IdentityService).ensure_bootstrap("http://test")
         app.deps.get(IdentityService).bootstrap_token(token_file)
-        client = TestClient(app.asgi, base_url="http://127.0.0.1:7199", raise_server_exceptions=False)
-        client.__enter__()
-        client.headers["Authorization"] = f"Bearer {token_file.read_text().strip()}"
-        running.append(client)
-        return client
+        app.start()
+        running.append(app)
+        token = token_file.read_text().strip()
+        return Client(app.asgi, base_url="http://127.0.0.1:7199", headers={"Authorization": f"Bearer {token}"})
 
     yield begin
-    for client in running:
-        client.__exit__(None, None, None)
+    for app in running:
+        app.stop()
 
 
 def wait_for_run(client, run_id):

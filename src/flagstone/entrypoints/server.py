@@ -84,7 +84,8 @@ def run(options: StartOptions) -> None:
     folder.lock()
     port = listener.getsockname()[1]
     overrides = _overrides(options) | {"server.port": port}
-    overrides |= _locations(options, folder)
+    if options.rooms != "platform":
+        overrides |= _locations(options, folder)
     settings = load_settings(options.config, overrides=overrides)
     app = build(settings, options.rooms)
     progress.step(f"Flagstone {__version__} with {_rooms(options.rooms)}, data in {folder.path}")

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -111,9 +111,12 @@ class Settings:
         self._models[name] = section
         return section
 
-    def check_unknown(self) -> None:
-        """Raise Invalid when there are sections that nothing reads: almost always a typing error."""
-        unknown = sorted(set(self._values) - set(self._models))
+    def check_unknown(self, elsewhere: Collection[str] = ()) -> None:
+        """Raise Invalid when there are sections that nothing reads: almost always a typing error.
+
+        ``elsewhere`` names those that another process reads from the same file.
+        """
+        unknown = sorted(set(self._values) - set(self._models) - set(elsewhere))
         if unknown:
             known = ", ".join(sorted(self._models))
             raise Invalid(
