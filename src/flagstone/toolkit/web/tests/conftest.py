@@ -15,9 +15,12 @@ ARGUMENTS = (  # noqa: SIM905  as they are typed
 ).split()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A headless Chromium: the system's, else the one that Playwright brought."""
+    """A headless Chromium: the system's, else the one that Playwright brought.
+
+    Not for the whole session: while it is open no other test of this process could start an event loop.
+    """
     from playwright.sync_api import Error, sync_playwright  # slow to import; only browser tests need it
 
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
