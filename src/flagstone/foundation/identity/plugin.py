@@ -15,6 +15,7 @@ from flagstone.foundation.identity.service import IdentityService
 from flagstone.foundation.identity.settings import IdentitySettings
 from flagstone.sdk import Deps, Slice, hookimpl
 from flagstone.toolkit.db import HomeDatabase
+from flagstone.toolkit.schedule import Every
 from flagstone.toolkit.settings.server import ServerSettings
 from flagstone.toolkit.web.pages import Pages
 
@@ -27,6 +28,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     secret = deps.settings("platform", GatewaySettings).secret.get_secret_value()
     service = IdentityService(deps.get(HomeDatabase), deps.get(AccessService), deps.get(HomeAudit), settings)
     deps.provide(service)
+    tidying = Every("identity-tidying", 3600, service.housekeeping)
     here = Path(__file__).parent
     return Slice(
         "identity",
@@ -39,6 +41,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         templates=here / "templates",
         migrations=here / "migrations",
         migrate="home",
-        start=service.housekeeping,
+        start=tidying.start,
+        stop=tidying.stop,
         middleware=[partial(IdentityMiddleware, identity=service, public_url=public_url, actor_secret=secret)],
     )

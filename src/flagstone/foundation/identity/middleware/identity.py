@@ -108,7 +108,6 @@ class IdentityMiddleware:
 
     async def _by_token(self, scope: Scope, headers: Headers, credential: str) -> Principal:
         address = scope["client"][0] if scope.get("client") else ""
-        self._failures.check(address)
         try:
             scheme, text = _token_in(credential)
             via = (
@@ -149,32 +148,29 @@ class IdentityMiddleware:
 
 
 class _Failures:
-    """Refused credentials by address within the last minute, of this process."""
+    """Refused credentials by address within the last minute, of this process.
+
+    Good ones are never held up: behind a proxy one address may be everybody.
+    """
 
     def __init__(self) -> None:
         self._times: dict[str, deque[float]] = defaultdict(deque)
 
-    def check(self, address: str) -> None:
-        times = self._times.get(address)
-        if not times:
-            return
-        now = time.monotonic()
+    def add(self, address: str) -> None:
+        """Count one. Raises RateLimited when there were too many."""
+        if len(self._times) > 10_000:
+            self._times.clear()
+        times, now = self._times[address], time.monotonic()
         while times and times[0] < now - 60:
             times.popleft()
-        if not times:
-            del self._times[address]
-        elif len(times) >= _BAD_TOKENS_PER_MINUTE:
+        if len(times) >= _BAD_TOKENS_PER_MINUTE:
             raise RateLimited(
                 "identity.too_many_bad_tokens",
                 "Too many requests with a wrong token came from this address.",
                 hint="Mend the token, then wait a minute.",
                 retry_after=60 - (now - times[0]),
             )
-
-    def add(self, address: str) -> None:
-        if len(self._times) > 10_000:
-            self._times.clear()
-        self._times[address].append(time.monotonic())
+        times.append(now)
 
 
 def _token_in(credential: str) -> tuple[str, str]:

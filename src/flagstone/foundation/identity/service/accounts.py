@@ -7,6 +7,7 @@ from typing import Any
 from flagstone.foundation.identity.model import USERNAME, Account, password_problem
 from flagstone.foundation.identity.service.context import Context
 from flagstone.foundation.identity.service.passwords import Passwords
+from flagstone.foundation.identity.service.throttle import Throttle
 from flagstone.foundation.identity.store import AccountStore, LinkStore, SessionStore
 from flagstone.kernel.actor import ROLES, Principal, Role
 from flagstone.kernel.errors import Conflict, Invalid, NotFound, Problem
@@ -18,9 +19,10 @@ from flagstone.kernel.refs import parse_ref
 class Accounts:
     """Accounts by username. Permissions are checked by the caller; every change is audited."""
 
-    def __init__(self, context: Context, passwords: Passwords) -> None:
+    def __init__(self, context: Context, passwords: Passwords, throttle: Throttle) -> None:
         self._context = context
         self._passwords = passwords
+        self._throttle = throttle
         self._store = AccountStore(context.db)
         self._sessions = SessionStore(context.db)
         self._links = LinkStore(context.db)
@@ -118,12 +120,10 @@ class Accounts:
     ) -> None:
         """Set a password; every other session of the account ends.
 
-        Raises Invalid saying what is wrong with which field (``current``, ``password``).
+        Raises Invalid saying what is wrong with which field (``current``, ``password``), RateLimited for who guesses.
         """
-        stored = self._store.password_hash(account.id)
-        if needs_current and stored is not None and not self._passwords.verify(stored, current or ""):
-            self._context.audit.record(actor, "identity.password.change", f"user:{account.username}", outcome="failed")
-            raise _bad_password("current", "This is not your present password.")
+        if needs_current:
+            self._prove_current(account, current or "", actor)
         fault = password_problem(password, account.username)
         if fault is not None:
             raise _bad_password("password", fault)
@@ -135,6 +135,16 @@ class Accounts:
             self._context.changed()
             detail = {"sessions_ended": ended}
             self._context.audit.record(actor, "identity.password.change", f"user:{account.username}", detail=detail)
+
+    def _prove_current(self, account: Account, current: str, actor: Principal) -> None:
+        stored = self._store.password_hash(account.id)
+        if stored is None:
+            return
+        self._throttle.attempt(account.username)
+        if not self._passwords.verify(stored, current[:1024]):
+            self._context.audit.record(actor, "identity.password.change", f"user:{account.username}", outcome="failed")
+            raise _bad_password("current", "This is not your present password.")
+        self._throttle.succeeded(account.username)
 
     def _keep_an_admin(self, account: Account) -> None:
         if self._store.other_admins(account.id) == 0:

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import AuditLog
-from flagstone.foundation.identity.model import Account, Link, NewToken, RateLimited, hash_secret, new_secret
+from flagstone.foundation.identity.model import Account, Link, NewToken, hash_secret, new_secret
 from flagstone.foundation.identity.service.accounts import Accounts
 from flagstone.foundation.identity.service.context import Context
 from flagstone.foundation.identity.service.passwords import Passwords
@@ -21,7 +21,7 @@ from flagstone.foundation.identity.settings import IdentitySettings
 from flagstone.foundation.identity.store import AccountStore, LinkStore, ThrottleStore
 from flagstone.kernel.actor import Principal, system
 from flagstone.kernel.clock import Now, utc_now
-from flagstone.kernel.errors import Unauthenticated
+from flagstone.kernel.errors import Conflict, Unauthenticated
 from flagstone.toolkit.db import Database
 
 log = logging.getLogger("flagstone.identity")
@@ -49,7 +49,7 @@ class IdentityService:
         self._links = LinkStore(db)
         self._throttle = Throttle(ThrottleStore(db), settings, now)
         self.settings = settings
-        self.accounts = Accounts(self._context, self._passwords)
+        self.accounts = Accounts(self._context, self._passwords, self._throttle)
         self.sessions = Sessions(self._context)
         self.tokens = Tokens(self._context)
 
@@ -145,7 +145,11 @@ class IdentityService:
         account = self._store.by_username(FIRST_ADMIN)
         if account is not None:
             return account
-        return self.accounts.create(FIRST_ADMIN, role="admin", display_name="Administrator", actor=_SYSTEM)
+        try:
+            return self.accounts.create(FIRST_ADMIN, role="admin", display_name="Administrator", actor=_SYSTEM)
+        except Conflict:
+            # another process that starts at this moment was first
+            return self.accounts.get(FIRST_ADMIN)
 
     def _begin(self, account: Account, method: str, address: str, user_agent: str) -> SignedIn:
         with self._context.db.write() as conn:
@@ -159,11 +163,8 @@ class IdentityService:
     def _prove(self, username: str, password: str, address: str) -> Account:
         """The account of a username and password, after the same work whether it exists or not."""
         username = username.strip().lower()[:100]
-        try:
-            self._throttle.attempt(username, address)
-        except RateLimited:
-            self._failed(username, address, "too many tries")
-            raise
+        # not audited when it is refused here: whoever floods us must not fill the audit log as well
+        self._throttle.attempt(username, address)
         account = self._store.by_username(username)
         stored = self._store.password_hash(account.id if account else "")
         fits = self._passwords.verify(stored, password[:1024])

@@ -26,17 +26,20 @@ class Throttle:
         self._limits = {"account": settings.logins_per_account, "address": settings.logins_per_address}
         self._now = now
 
-    def attempt(self, username: str, address: str) -> None:
-        """Count a try. Raises RateLimited when the account or the address has to wait."""
+    def attempt(self, username: str, address: str | None = None) -> None:
+        """Count a try. Raises RateLimited when the account or the address (if any) has to wait."""
         with self._store.db.write():
             # the same order for everybody, so that two tries never wait for each other
-            for key in (f"account:{username}", f"address:{_network(address)}"):
-                self._count(key)
+            self._count(f"account:{username}")
+            if address is not None:
+                self._count(f"address:{_network(address)}")
 
-    def succeeded(self, username: str, address: str) -> None:
+    def succeeded(self, username: str, address: str | None = None) -> None:
         """Forget the failures of the account, and give the address its try back."""
         with self._store.db.write():
             self._store.clear(f"account:{username}")
+            if address is None:
+                return
             key = f"address:{_network(address)}"
             failures, last_at, _ = self._store.take(key, self._now())
             self._store.put(key, max(0, failures - 1), last_at, None)

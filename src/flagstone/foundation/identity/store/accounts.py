@@ -81,7 +81,12 @@ class AccountStore:
     def other_admins(self, user_id: str) -> int:
         """How many administrators there would be without this one; they are held until the transaction ends."""
         with self.db.write() as conn:
-            query = select(users.c.id).where(users.c.role == "admin", users.c.disabled.is_(False)).with_for_update()
+            query = (
+                select(users.c.id)
+                .where(users.c.role == "admin", users.c.disabled.is_(False))
+                .order_by(users.c.id)
+                .with_for_update()
+            )
             return sum(1 for found in conn.execute(query).scalars() if found != user_id)
 
     def signed_in(self, conn: Connection, user_id: str, at: datetime) -> None:
