@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -15,11 +16,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
-from flagstone.kernel.errors import Invalid, Temporary
+from flagstone.kernel.errors import Conflict, Invalid, Temporary
 from flagstone.kernel.ids import new_id
 from flagstone.toolkit.process.limits import LimitsLike, as_message
 from flagstone.toolkit.process.run import BASE_PATH, find_program
@@ -73,8 +74,9 @@ class LocalProcess:
 class LocalProcessHost:
     """Starts processes through a keeper process (see ``keeper.py``). ``folder`` holds a small file per running process.
 
-    Thread-safe. On Linux the limits hold for the whole of a child's processes and nothing survives the death of the
-    server; elsewhere limits are those of single processes, and :meth:`reap` ends what a killed server left.
+    Thread-safe. One server at a time may use a folder. On Linux the limits hold for the whole of a child's processes
+    and nothing survives the death of the server; elsewhere limits are those of single processes, and :meth:`reap` ends
+    what a killed server left.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -84,6 +86,7 @@ class LocalProcessHost:
         self._channel: socket.socket | None = None
         self._waiting: dict[str, Future[LocalProcess]] = {}
         self._processes: dict[int, LocalProcess] = {}
+        self._claim: IO[bytes] | None = None
 
     def start(
         self,
@@ -97,7 +100,8 @@ class LocalProcessHost:
     ) -> LocalProcess:
         """Start a process whose output is appended to ``log``, which is kept to its last 10 MB.
 
-        Raises Invalid (``process.missing_program``, ``process.not_started``) or Temporary (``process.keeper_gone``).
+        Raises Invalid (``process.missing_program``, ``process.not_started``), Temporary (``process.keeper_gone``) or
+        Conflict (``process.folder_in_use``).
         """
         program = find_program(argv[0], env.get("PATH", BASE_PATH))
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -139,6 +143,9 @@ class LocalProcessHost:
         They are recognised by label, folder and time of creation, so that a number used again is not mistaken for one.
         """
         with self._lock:
+            if not self._claimed():
+                log.warning("another process uses %s: what it started is left alone", self._folder)
+                return []
             ours = set(self._processes)
         found: list[int] = []
         for _ in range(10):
@@ -154,8 +161,8 @@ class LocalProcessHost:
     def close(self) -> None:
         """End every process and the keeper."""
         with self._lock:
-            keeper, channel = self._keeper, self._channel
-            self._keeper = self._channel = None
+            keeper, channel, claim = self._keeper, self._channel, self._claim
+            self._keeper = self._channel = self._claim = None
         if channel is not None:
             with contextlib.suppress(OSError):
                 channel.shutdown(socket.SHUT_WR)
@@ -165,12 +172,32 @@ class LocalProcessHost:
             except subprocess.TimeoutExpired:
                 keeper.kill()
                 keeper.wait()
+        if claim is not None:
+            claim.close()
+
+    def _claimed(self) -> bool:
+        """Whether the folder is ours; the claim ends with this process, however it ends. Called with the lock held."""
+        if self._claim is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            claim = (self._folder / "in-use").open("ab")
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                claim.close()
+                return False
+            self._claim = claim
+        return True
 
     def _connect(self) -> socket.socket:
         """The channel to the keeper, which is started when there is none. Called with the lock held."""
         if self._channel is not None and self._keeper is not None and self._keeper.poll() is None:
             return self._channel
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._claimed():
+            raise Conflict(
+                "process.folder_in_use",
+                f"Another Flagstone process runs workloads from {self._folder}.",
+                hint="Stop it, or give this one a data folder of its own.",
+            )
         ours, theirs = socket.socketpair()
         with theirs:
             self._keeper = subprocess.Popen(

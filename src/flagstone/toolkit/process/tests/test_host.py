@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flagstone.kernel.errors import Invalid
+from flagstone.kernel.errors import Conflict, Invalid
 from flagstone.toolkit.process import Limits, LocalProcessHost
 from flagstone.toolkit.process.rotation import parts, rotate
 
@@ -93,7 +93,7 @@ def test_stopping_ends_the_whole_group_and_leaves_no_zombie(start, host, tmp_pat
     assert process.stop(grace=5) == -signal.SIGTERM
     for pid in [process.pid, *children]:
         eventually(lambda pid=pid: not psutil.pid_exists(pid))
-    assert list((tmp_path / "processes").iterdir()) == []
+    assert list((tmp_path / "processes").glob("*.json")) == []
 
 
 def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(start, tmp_path):
@@ -208,6 +208,21 @@ def test_kill_9_of_server_and_keeper_at_once_is_reaped_at_the_next_start(tmp_pat
         eventually(lambda pid=pid: gone(pid))
     assert set(grandchildren) <= set(reaped)
     assert list((tmp_path / "processes").glob("*.json")) == []
+    host.close()
+
+
+def test_what_a_server_that_lives_has_started_is_never_reaped_by_another(tmp_path):
+    process, child, _ = server(tmp_path, "import time; time.sleep(600)")
+    with process:
+        other = LocalProcessHost(tmp_path / "processes")
+        assert other.reap("test:") == []
+        assert not gone(child)
+        with pytest.raises(Conflict, match="Another Flagstone"):
+            other.start(["true"], cwd=tmp_path, env=ENV, log=tmp_path / "log", limits=Limits(), label="x")
+        process.kill()
+    eventually(lambda: gone(child))
+    assert other.start(["true"], cwd=tmp_path, env=ENV, log=tmp_path / "log", limits=Limits(), label="x").wait(10) == 0
+    other.close()
 
 
 def test_a_number_that_was_used_again_is_never_killed(tmp_path):
@@ -216,7 +231,9 @@ def test_a_number_that_was_used_again_is_never_killed(tmp_path):
         folder.mkdir()
         note = {"pid": stranger.pid, "created": psutil.Process(stranger.pid).create_time() - 500, "label": "test:one"}
         (folder / "x.json").write_text(json.dumps(note))
-        assert LocalProcessHost(folder).reap("test:") == []
+        host = LocalProcessHost(folder)
+        assert host.reap("test:") == []
+        host.close()
         assert stranger.poll() is None
         stranger.kill()
 
