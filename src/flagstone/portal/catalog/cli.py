@@ -46,8 +46,20 @@ def get(
     with session(url, token, as_json) as here:
         wanted = None if kind in ("all", "entities") else _PLURALS.get(kind.lower(), kind.lower().removesuffix("s"))
         full = str(parse_ref(owner, default_kind="group")) if owner else None
-        rows = list(here.client.pages("/api/v1/entities", limit=limit, kind=wanted, q=text, owner=full, type=type_))
+        found = list(here.client.pages("/api/v1/entities", limit=limit, kind=wanted, q=text, owner=full, type=type_))
+        rows = found if as_json else [_row(entity) for entity in found]
         here.out.table(rows, _COLUMNS, empty=f"No {kind} match. `flagstone register` adds some.")
+
+
+def _row(entity: dict[str, Any]) -> dict[str, Any]:
+    spec = entity.get("spec") or {}
+    name = entity["metadata"]["name"]
+    namespace = entity["metadata"].get("namespace", "default")
+    return {
+        "kind": entity["kind"],
+        "name": name if namespace == "default" else f"{namespace}/{name}",
+        **{key: spec.get(key) for key in ("type", "owner", "lifecycle", "system")},
+    }
 
 
 def describe(

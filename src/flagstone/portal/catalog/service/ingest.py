@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 from flagstone.kernel.clock import Now, utc_now
 from flagstone.kernel.errors import Conflict, FlagstoneError, Invalid, NotFound, Temporary
@@ -20,7 +22,7 @@ from flagstone.sdk import EntitySource, SourceContext, SourceSnapshot
 log = logging.getLogger("flagstone.catalog")
 
 ACTOR = "system:catalog"
-_TRIES = 5
+_TRIES = 10
 
 
 class IngestService:
@@ -38,6 +40,8 @@ class IngestService:
     ) -> None:
         self._store = store
         self._kinds = kinds
+        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._guard = threading.Lock()
         self._sources: dict[str, EntitySource] = {}
         for source in sources:
             self.add_source(source)
@@ -70,6 +74,15 @@ class IngestService:
 
         With ``force`` even a source that says it has not changed is read whole.
         """
+        with self._lock_of(location_id):
+            return self._refresh_until_done(location_id, actor=actor, force=force)
+
+    def _lock_of(self, location_id: str) -> threading.Lock:
+        """Readers of one location in this process queue up; other processes are met in the database."""
+        with self._guard:
+            return self._locks.setdefault(location_id, threading.Lock())
+
+    def _refresh_until_done(self, location_id: str, *, actor: str, force: bool) -> Report:
         for _ in range(_TRIES):
             location = self._store.locations.get(location_id)
             if location is None:

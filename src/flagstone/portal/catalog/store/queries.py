@@ -27,6 +27,15 @@ _MAY_BE_MISSING = frozenset({"type", "owner", "lifecycle", "system"})
 Conditions = list[ColumnElement[bool]]
 
 
+NO_CHARACTER = "\ufffd"
+"""Stands for NUL, which PostgreSQL refuses in any text and no stored text holds."""
+
+
+def sound(texts: Iterable[str]) -> list[str]:
+    """Texts to compare with: lower case, and fit for every database."""
+    return [text.replace("\0", NO_CHARACTER).lower() for text in texts]
+
+
 def conditions(query: CatalogQuery, *, skip: Collection[str] = ()) -> Conditions:
     """What rows must satisfy. ``skip`` names fields to leave out: a facet counts as if its own choice were not made."""
     found: Conditions = []
@@ -39,19 +48,24 @@ def conditions(query: CatalogQuery, *, skip: Collection[str] = ()) -> Conditions
     ):
         values: tuple[str, ...] = getattr(query, name)
         if values and name not in skip:
-            found.append(column.in_([value.lower() for value in values]))
+            found.append(column.in_(sound(values)))
     for name, column in (("owners", entities.c.owner_ref), ("refs", entities.c.ref)):
         wanted: tuple[str, ...] | None = getattr(query, name)
         if wanted is not None and name not in skip:
-            found.append(column.in_([value.lower() for value in wanted]))
+            found.append(column.in_(sound(wanted)))
     if query.without_owner:
         found.append(entities.c.owner_ref == "")
     if query.tags and "tags" not in skip:
-        found.append(_has("metadata.tags", [tag.lower() for tag in query.tags]))
+        found.append(_has("metadata.tags", sound(query.tags)))
     if query.text and "text" not in skip:
-        found += [entities.c.words.contains(word, autoescape=True) for word in query.text.lower().split()]
+        words = query.text.replace("\0", NO_CHARACTER).lower().split()
+        found += [entities.c.words.contains(word, autoescape=True) for word in words]
     if query.starred_by is not None:
-        found.append(entities.c.ref.in_(select(stars.c.ref).where(stars.c.user_id == query.starred_by)))
+        found.append(
+            entities.c.ref.in_(
+                select(stars.c.ref).where(stars.c.user_id == query.starred_by.replace("\0", NO_CHARACTER))
+            )
+        )
     if query.filters:
         found.append(or_(*(_all_terms(terms) for terms in query.filters)))
     return found
@@ -60,7 +74,7 @@ def conditions(query: CatalogQuery, *, skip: Collection[str] = ()) -> Conditions
 def _all_terms(terms: FilterTerms) -> ColumnElement[bool]:
     by_key: dict[str, list[str | None]] = {}
     for key, value in terms:
-        by_key.setdefault(key.strip().lower(), []).append(None if value is None else value.strip().lower())
+        by_key.setdefault(sound([key.strip()])[0], []).append(None if value is None else sound([value.strip()])[0])
     parts: list[ColumnElement[bool]] = []
     for key, values in by_key.items():
         exact = [value for value in values if value is not None]

@@ -122,7 +122,7 @@ class EntityReader:
         statement = (
             select(original.label("value"), number.label("number"))
             .select_from(search.join(entities, entities.c.id == search.c.entity_id))
-            .where(search.c.key == key.lower(), search.c.value.is_not(None), *queries.conditions(query))
+            .where(search.c.key == queries.sound([key])[0], search.c.value.is_not(None), *queries.conditions(query))
             .group_by(original)
         )
         with self._db.read() as conn:
@@ -132,7 +132,7 @@ class EntityReader:
         """Rows by ref; missing ones are left out."""
         found: dict[str, EntityRow] = {}
         with self._db.read() as conn:
-            for part in chunks(sorted({ref.lower() for ref in refs})):
+            for part in chunks(sorted(set(queries.sound(refs)))):
                 statement = select(*_ROW_COLUMNS).where(entities.c.ref.in_(part))
                 found |= {row.ref: _row(row) for row in conn.execute(statement)}
         return found
@@ -140,13 +140,14 @@ class EntityReader:
     def options(self, kinds: Collection[str], text: str, limit: int) -> list[EntityRow]:
         """Rows to choose from: those whose name starts with the text first."""
         statement = select(*_ROW_COLUMNS)
+        text = queries.sound([text])[0]
         if kinds:
-            statement = statement.where(entities.c.kind.in_([kind.lower() for kind in kinds]))
-        for word in text.lower().split():
+            statement = statement.where(entities.c.kind.in_(queries.sound(kinds)))
+        for word in text.split():
             statement = statement.where(entities.c.words.contains(word, autoescape=True))
         starts = or_(
-            entities.c.sort_name.startswith(text.lower().strip(), autoescape=True),
-            func.lower(entities.c.name).startswith(text.lower().strip(), autoescape=True),
+            entities.c.sort_name.startswith(text.strip(), autoescape=True),
+            func.lower(entities.c.name).startswith(text.strip(), autoescape=True),
         )
         statement = statement.order_by(starts.desc(), entities.c.sort_name, entities.c.id).limit(limit)
         with self._db.read() as conn:
@@ -154,7 +155,7 @@ class EntityReader:
 
     def entities(self, refs: Collection[str]) -> dict[str, Entity]:
         """Whole entities by ref; missing ones are left out."""
-        return self._entities("ref", sorted({ref.lower() for ref in refs}))
+        return self._entities("ref", sorted(set(queries.sound(refs))))
 
     def entity_by_uid(self, uid: str) -> Entity | None:
         """One entity by its uid."""
@@ -184,7 +185,7 @@ class EntityReader:
         statement = (
             select(documents.c.source)
             .select_from(documents.join(entities, entities.c.id == documents.c.entity_id))
-            .where(entities.c.ref == ref.lower())
+            .where(entities.c.ref == queries.sound([ref])[0])
         )
         with self._db.read() as conn:
             return conn.execute(statement).scalar()
@@ -203,9 +204,11 @@ class EntityReader:
         found: list[Relation] = []
         statement = select(relations.c.source_ref, relations.c.type, relations.c.target_ref).distinct()
         if types:
-            statement = statement.where(relations.c.type.in_(list(types)))
+            statement = statement.where(
+                relations.c.type.in_([name.replace("\0", queries.NO_CHARACTER) for name in types])
+            )
         with self._db.read() as conn:
-            for part in chunks(sorted(refs)):
+            for part in chunks(sorted(queries.sound(refs))):
                 rows = conn.execute(statement.where(relations.c.source_ref.in_(part)))
                 found += [Relation(row.source_ref, row.type, row.target_ref) for row in rows]
         return sorted(found, key=lambda item: (item.source, item.type, item.target))
