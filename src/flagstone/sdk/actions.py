@@ -67,7 +67,7 @@ class BaseContext(Protocol):
         """Write a line to the run's log (secrets are masked before it is stored)."""
 
     def source(self, url: str) -> Files:
-        """Read-only files behind a step's ``url``: relative to the template, or a hosted repository, or an allowed host.
+        """Read-only files behind a step's ``url``: beside the template, in a hosted repository, or on an allowed host.
 
         Raises Denied when the location may not be read, NotFound when there is nothing.
         """

@@ -70,7 +70,11 @@ class DbosEngine:
                 "sys_db_pool_size": min(20, 4 + self._concurrency),
             }
         )
-        workflow = DBOS.workflow(name="flagstone.run")(self._make_workflow(job))
+        # DBOS brings a handler of its own; its lines belong where all others go.
+        logger = logging.getLogger("dbos")
+        logger.handlers.clear()
+        logger.propagate = True
+        workflow = DBOS.workflow(name="flagstone.run")(self._make_workflow(job, DBOS.run_step))
         DBOS.launch()
         DBOS.register_queue(QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=_POLL)
         self._workflow = workflow
@@ -88,16 +92,14 @@ class DbosEngine:
         finally:
             connection.close()
 
-    def _make_workflow(self, job: Job) -> Any:
+    def _make_workflow(self, job: Job, run_step: Any) -> Any:
         def run(execution: str) -> None:
-            from dbos import DBOS
-
             with self._guard:
                 self._here.add(execution)
             try:
                 steps = job.begin(execution)
                 for step_id in steps:
-                    DBOS.run_step({"name": step_id}, job.step, execution, step_id)
+                    run_step({"name": step_id}, job.step, execution, step_id)
                 if steps:
                     job.finish(execution)
             finally:
@@ -112,6 +114,7 @@ class DbosEngine:
 
     def start(self, execution: str) -> None:
         """See ``ports.Engine``."""
+        # Loaded by launch(), see there.
         from dbos import SetWorkflowID
 
         with SetWorkflowID(execution):

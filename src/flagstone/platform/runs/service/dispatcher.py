@@ -58,6 +58,11 @@ class Dispatcher:
         """There is a new run."""
         self._wake.set()
 
+    def forget(self, execution: str) -> None:
+        """The run was cancelled before it began: the engine need not wake it."""
+        if self._engine.ready() is None:
+            self._engine.cancel(execution)
+
     def stop(self) -> None:
         """End the thread; the engine is closed by the caller."""
         self._stopped.set()

@@ -12,7 +12,7 @@ from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Invalid, NotFound
 from flagstone.kernel.ids import new_id
 from flagstone.kernel.paging import Page
-from flagstone.platform.runs.model import RETRYABLE, SETTLED, RunRecord, StepRecord, canonical, digest
+from flagstone.platform.runs.model import RETRYABLE, SETTLED, RunRecord, StepRecord, canonical, digest, execution_id
 from flagstone.platform.runs.permissions import CANCEL, READ, RETRY, START
 from flagstone.platform.runs.service.dispatcher import Dispatcher
 from flagstone.platform.runs.service.executor import Executor
@@ -204,6 +204,9 @@ class RunService:
         with recorder.db.write():
             state = self._cancelled_state(record)
             if state is not None:
+                if state == "cancelled":
+                    execution = execution_id(record.id, record.dispatch)
+                    recorder.db.after_commit(lambda: self._dispatcher.forget(execution))
                 recorder.append(record.id, [recorder.run_event(state, by=actor.name)])
                 self._audit.record(actor, CANCEL, f"run:{record.id}", detail={"number": record.number})
                 recorder.announce(record, state)

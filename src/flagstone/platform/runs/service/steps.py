@@ -93,7 +93,7 @@ class StepRunner:
         for warning in rendered.warnings:
             active.book.write(step.id, warning, "warn")
         inputs = parse_inputs(action, rendered.values, definition.id)
-        # The owner is what the request says. An action about something that is owned checks again, with the owner it finds.
+        # The owner is what the request says. An action about something owned checks again, with the owner it finds.
         self._access.check(run.principal, action.permission, owner=run.owner, resource=f"run:{run.id}")
         files = self._workspaces.open(run.id)
         reading = Reading(run.workflow, run.principal, files.scratch)
