@@ -97,9 +97,9 @@ class DeploymentService:
     ) -> DeploymentView:
         """Bring a commit (default: head of the default branch) up in an environment.
 
-        ``owner`` is used when neither the commit nor the repository names one. Raises Invalid for a workload with
-        faults, Denied, Conflict while another rollout goes on, RolloutFailed when it does not become healthy: what ran
-        before still runs then.
+        ``owner`` is recorded when neither the commit nor the repository names one; it decides nothing. Raises Invalid
+        for a workload with faults, Denied, Conflict while another rollout goes on, RolloutFailed when it does not
+        become healthy: what ran before still runs then.
         """
         prepared = self._shop.preparation.prepare(repository, commit, environment, entity_ref, owner)
         place = deployment_id(prepared.workload.entity_ref, environment)
@@ -121,7 +121,7 @@ class DeploymentService:
                 runtime=prepared.environment.runtime,
                 actor=actor,
                 execution=execution,
-                owner=prepared.owner,
+                owner=prepared.owner or prepared.claimed,
             )
             after = self._shop.rollouts.bring_up(rollout, turn)
             self._prune(after)
@@ -242,7 +242,7 @@ class DeploymentService:
             runtime=prepared.environment.runtime,
             workload=prepared.workload.name,
             repository=prepared.repository,
-            owner=prepared.owner,
+            owner=prepared.owner or prepared.claimed,
             desired="running",
             state="deploying",
             message="It is being deployed for the first time.",

@@ -36,6 +36,9 @@ class Prepared:
     environment: Environment
     workload: Workload
     owner: str | None
+    """Owner ref that the commit or its repository names: the one that may be trusted."""
+    claimed: str | None = None
+    """Owner ref that whoever asked has named. It decides nothing, and is kept when there is no other."""
 
     def release(self, release_id: str, actor: Principal, now: datetime) -> Release:
         """The release of it; its number is given when it is stored."""
@@ -105,7 +108,7 @@ class Preparation:
             lambda path: self._sources.read(repository, found.id, path), f"{repository} at {found.id[:12]}", entity_ref
         )
         self._check(workload, place)
-        return Prepared(repository, found, place, workload, workload.owner or found.owner or owner_ref(owner))
+        return Prepared(repository, found, place, workload, workload.owner or found.owner, owner_ref(owner))
 
     def preview(
         self,
@@ -127,8 +130,10 @@ class Preparation:
             read = _workspace_reader(workspace, planned)
             workload = read_workload(read, "the files that this run creates", entity_ref)
             self._check(workload, place)
-            known = owner_ref(owner)
-            prepared = Prepared(repository, SourceCommit(commit or ""), place, workload, workload.owner or known)
+            # The repository that the run makes will belong to the owner that the run names.
+            prepared = Prepared(
+                repository, SourceCommit(commit or ""), place, workload, workload.owner or owner_ref(owner)
+            )
         else:
             try:
                 prepared = self.prepare(repository, commit, environment, entity_ref, owner)

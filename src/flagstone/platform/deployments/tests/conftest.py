@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flagstone.platform.deployments.tests.clients import Api
 from flagstone.platform.deployments.tests.small_runtime import SmallRuntime
 from flagstone.platform.deployments.tests.world import World
 
@@ -28,3 +29,11 @@ def worlds(sqlite_database, tmp_path):
 def world(worlds):
     """One server."""
     return worlds()
+
+
+@pytest.fixture
+def service(world, tmp_path):
+    """The API over that server."""
+    made = Api(world, tmp_path)
+    yield made
+    made.close()

@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
-import pytest
-from fastapi import FastAPI, Request
+from flagstone.platform.deployments.tests.world import BROKEN, OWNER, app_files
 
-import flagstone.foundation.vault as vault_slice
-import flagstone.platform.runs as runs_slice
-from flagstone.foundation.vault import VaultKey, VaultService
-from flagstone.kernel.actor import ANONYMOUS
-from flagstone.platform.deployments import api
-from flagstone.platform.deployments.actions import actions
-from flagstone.platform.deployments.tests.world import ADMIN, BROKEN, OWNER, STRANGER, app_files, migrations, until
-from flagstone.platform.environments import api as environments_api
-from flagstone.platform.runs import PERMISSIONS as RUN_PERMISSIONS
-from flagstone.platform.runs import RunsSettings
-from flagstone.platform.runs.ports.dbos import DbosEngine
-from flagstone.platform.runs.service.assembly import Collaborators, assemble
-from flagstone.testing.client import Client
-from flagstone.toolkit.web.problems import install
-
-PEOPLE = {"admin": ADMIN, "owner": OWNER, "stranger": STRANGER}
 ROUTES = [
     ("GET", "/api/v1/deployments"),
     ("POST", "/api/v1/deployments"),
@@ -40,69 +22,6 @@ ROUTES = [
     ("GET", "/api/v1/environments"),
     ("POST", "/api/v1/environments"),
 ]
-
-
-class Api:
-    """A client that signs in as one of the people, and waits for runs."""
-
-    def __init__(self, world, folder):
-        self.world = world
-        more = {"vault": vault_slice, "runs": runs_slice}
-        migrations(world.db, **{name: Path(piece.__file__).parent / "migrations" for name, piece in more.items()})
-        world.access.register(RUN_PERMISSIONS)
-        settings = RunsSettings(retry_base_seconds=0.01)
-        self.runs = assemble(
-            Collaborators(
-                db=world.db,
-                access=world.access,
-                audit=world.audit,
-                events=world.events,
-                vault=VaultService(world.db, VaultKey(b"k" * 32), world.audit),
-                signals=world.signals,
-                hosted=lambda: None,
-                allowed_folders=(),
-            ),
-            DbosEngine(f"sqlite:///{folder / 'engine.db'}", executor_id="tests", concurrency=2),
-            settings,
-            folder / "workspaces",
-        )
-        for action in actions(world.service, world.parts.planner):
-            self.runs.registry.add(action, "tests")
-        self.runs.registry.freeze()
-        self.runs.start()
-        app = FastAPI()
-        app.state.access = world.access
-        install(app, None)
-
-        @app.middleware("http")
-        async def sign_in(request: Request, call_next):
-            request.state.principal = PEOPLE.get(request.headers.get("x-person", ""), ANONYMOUS)
-            return await call_next(request)
-
-        app.include_router(api.router(world.service, world.parts.runs(self.runs.service.start)))
-        app.include_router(environments_api.router(world.environments))
-        self.client = Client(app)
-
-    def call(self, method, path, who="owner", status=None, **members):
-        answer = self.client.request(method, path, headers={"x-person": who}, **members)
-        assert status is None or answer.status_code == status, answer.text
-        return answer.json()
-
-    def run(self, method, path, who="owner", **members):
-        """Start a run and wait for its end."""
-        started = self.call(method, path, who, 202, **members)
-        ended = ("succeeded", "failed", "cancelled")
-        return until(lambda: (run := self.runs.service.get(started["id"], ADMIN)).state in ended and run, 30)
-
-    def log_of(self, run):
-        return [event.text for event in self.runs.service.events(run.id, ADMIN) if event.type == "log"]
-
-
-@pytest.fixture
-def service(world, tmp_path):
-    made = Api(world, tmp_path)
-    yield made
-    made.runs.stop()
 
 
 def test_from_the_first_deployment_to_its_removal(service):

@@ -195,10 +195,13 @@ def test_an_owner_that_changes_in_the_catalog_file_changes_with_the_next_deploym
     assert world.deploy().owner == "user:default/jane"
 
 
-def test_the_run_tells_the_owner_when_the_files_do_not(world):
+def test_an_owner_that_the_caller_names_is_recorded_but_opens_no_door(world):
     world.commit(app_files("v1", **{"catalog-info.yaml": None}))
-    view = world.deploy(owner="group:default/checkout")
+    with pytest.raises(Denied):
+        world.deploy(OWNER, owner="group:default/checkout")
+    view = world.deploy(ADMIN, owner="checkout")
     assert (view.owner, view.entity_ref) == ("group:default/checkout", "component:default/orders")
+    assert world.deploy(OWNER).state == "healthy"
 
 
 def test_every_change_is_in_the_audit_and_in_the_events(world):

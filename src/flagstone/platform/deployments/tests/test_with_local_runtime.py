@@ -140,12 +140,12 @@ containers:
     image: "."
     command: ["python", "-c", "print(1)"]
 """
-    world.commit({"score.yaml": score}, repository="shop/nightly")
-    view = world.deploy(repository="shop/nightly", owner="group:default/checkout")
+    world.commit(app_files(name="nightly", **{"score.yaml": score}), repository="shop/nightly")
+    view = world.deploy(repository="shop/nightly")
     assert (view.state, view.url) == ("scheduled", None)
     assert view.next_run_at is not None
     broken = score.replace("15 2 * * *", "at night")
-    world.commit({"score.yaml": broken}, repository="shop/nightly")
+    world.commit(app_files(name="nightly", **{"score.yaml": broken}), repository="shop/nightly")
     with pytest.raises(Exception, match="cannot run in development") as caught:
-        world.deploy(repository="shop/nightly", owner="group:default/checkout")
+        world.deploy(repository="shop/nightly")
     assert str(caught.value.problems[0]).startswith("score.yaml:5 metadata.annotations.flagstone.dev/schedule: ")
