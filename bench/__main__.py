@@ -92,7 +92,7 @@ def golden_path(bench: Bench, server: ServerProcess, rounds: int) -> str:
     for name in names:
         values = {
             "name": name,
-            "owner": "group:default/platform",
+            "owner": "group:default/platform-engineering",
             "description": "A service to be measured",
             "repoUrl": f"flagstone?owner=acme&repo={name}",
         }

@@ -18,7 +18,7 @@ PAGES = {
     "catalog-nothing": "/catalog?q=nothing-has-this-name",
     "entity": "/catalog/component/default/tester",
     "entity-api": "/catalog/api/default/{api}",
-    "entity-group": "/catalog/group/default/platform",
+    "entity-group": "/catalog/group/default/platform-engineering",
     "relations": "/catalog/component/default/tester/relations",
     "import": "/catalog/import",
     "problems": "/catalog/problems",
@@ -64,7 +64,7 @@ def state(browser, acme):
 
 @pytest.fixture(scope="module")
 def api_name(acme):
-    return acme.get("/api/v1/entities", kind="api", limit=1)["items"][0]["name"]
+    return acme.get("/api/v1/entities", kind="api", limit=1)["items"][0]["metadata"]["name"]
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["desktop", "phone"])

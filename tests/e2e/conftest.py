@@ -41,7 +41,7 @@ def start_service(server, name, **values):
     given = {
         "name": name,
         "description": "Says hello",
-        "owner": "group:default/platform",
+        "owner": "group:default/platform-engineering",
         "repoUrl": f"flagstone?owner=acme&repo={name}",
     }
     for step in server.get(path)["steps"]:

@@ -37,9 +37,9 @@ def test_the_golden_path_creates_a_running_catalogued_service(acme, hello):
     assert httpx.get(running["url"] + "/healthz").status_code == 200
     entity = acme.get("/api/v1/entities/component/default/hello")
     document = entity.get("entity", entity)
-    assert document["spec"]["owner"].endswith("platform")
+    assert document["spec"]["owner"].endswith("platform-engineering")
     relations = {(item["type"], item["targetRef"]) for item in document["relations"]}
-    assert ("ownedBy", "group:default/platform") in relations
+    assert ("ownedBy", "group:default/platform-engineering") in relations
 
 
 def test_every_link_of_the_run_leads_somewhere(acme, hello):

@@ -61,7 +61,7 @@ def test_every_extension_kind_of_a_plugin_works(start):
         10,
         "the entity of the dummy",
     )
-    assert [item["name"] for item in found] == ["nightly"]
+    assert [item["metadata"]["name"] for item in found] == ["nightly"]
     page = client.get("/catalog/pipeline/default/nightly", headers=HTML)
     assert "The dummy greets nightly." in page.text
 

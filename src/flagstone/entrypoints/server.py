@@ -6,6 +6,7 @@ import errno
 import logging
 import socket
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from rich.console import Console
 from flagstone import __version__
 from flagstone.app import Application, Rooms, build, load_settings
 from flagstone.entrypoints.datafolder import DataFolder
-from flagstone.foundation.identity import IdentityService
+from flagstone.foundation.identity import FIRST_ADMIN, IdentityService
+from flagstone.kernel.actor import system
 from flagstone.kernel.errors import Conflict, Invalid
 from flagstone.toolkit.settings.server import ServerSettings
 from flagstone.toolkit.telemetry.logs import configure_logging
@@ -185,12 +187,26 @@ def base_url(app: Application) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{app.server.port}"
 
 
+def _match_administrator(app: Application, identity: IdentityService) -> None:
+    """In a new example organisation, make the first administrator one of its people."""
+    acme = example_folder()
+    loaded = {item.get("target") for item in app.settings.value("catalog.extra_locations") or ()}
+    if acme is None or str(acme / "catalog-info.yaml") not in loaded:
+        return
+    person = tomllib.loads((acme / "example.toml").read_text(encoding="utf-8")).get("administrator")
+    account = identity.accounts.get(FIRST_ADMIN)
+    if person and account.entity_ref is None:
+        identity.accounts.change(FIRST_ADMIN, actor=system("example"), entity_ref=person)
+
+
 def _welcome(app: Application, options: StartOptions, progress: Progress) -> None:
     url = base_url(app)
     identity = app.deps.get(IdentityService)
     if options.bootstrap_token_file is not None:
         identity.bootstrap_token(options.bootstrap_token_file)
     link = identity.ensure_bootstrap(url)
+    if link and options.friendly:
+        _match_administrator(app, identity)
     progress.step(f"Serving on [bold]{url}[/]")
     progress.say()
     if link:

@@ -21,11 +21,12 @@ from flagstone.foundation.identity.model import (
     well_formed,
 )
 from flagstone.foundation.identity.permissions import PERMISSIONS
-from flagstone.foundation.identity.service import IdentityService
+from flagstone.foundation.identity.service import FIRST_ADMIN, IdentityService
 from flagstone.foundation.identity.settings import IdentitySettings
 
 __all__ = [
     "COOKIE",
+    "FIRST_ADMIN",
     "PERMISSIONS",
     "Account",
     "IdentityMiddleware",

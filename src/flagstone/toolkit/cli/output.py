@@ -16,6 +16,8 @@ from rich.text import Text
 
 from flagstone.kernel.errors import FlagstoneError
 
+_NEVER_WRAPPED = frozenset({"name", "workload", "kind", "state", "version", "commit", "since", "url", "number", "id"})
+
 TONES = {
     "healthy": "green",
     "succeeded": "green",
@@ -41,7 +43,8 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.console = Console(highlight=False)
+        # Into a pipe or file nothing is wrapped: lines are for programs there.
+        self.console = Console(highlight=False, width=None if sys.stdout.isatty() else 400)
         self.remarks = Console(stderr=True, highlight=False)
 
     def json(self, value: Any) -> None:
@@ -57,8 +60,8 @@ class Output:
             self.remarks.print(empty, style="bright_black")
             return
         table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-        for heading in columns.values():
-            table.add_column(heading, overflow="fold")
+        for key, heading in columns.items():
+            table.add_column(heading, overflow="fold", no_wrap=key in _NEVER_WRAPPED)
         for row in rows:
             table.add_row(*(cell(key, row.get(key)) for key in columns))
         self.console.print(table)

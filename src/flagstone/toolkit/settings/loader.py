@@ -111,6 +111,13 @@ class Settings:
         self._models[name] = section
         return section
 
+    def value(self, key: str) -> Any:
+        """A raw value by dotted key, None when it is not set: for those that must not load a section of another room."""
+        found: Any = self._values
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        return found
+
     def check_unknown(self, elsewhere: Collection[str] = ()) -> None:
         """Raise Invalid when there are sections that nothing reads: almost always a typing error.
 
