@@ -12,7 +12,7 @@ from flagstone.contracts.deployments import DeploymentView, EnvironmentView, Log
 from flagstone.contracts.gateway import DeploymentQuery, GatewayInfo, NoPlatform, RunGateway, RunQuery
 from flagstone.contracts.plans import Change, Plan, PlannedFile, PlannedStep
 from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
-from flagstone.contracts.runs import ENDED, RunEvent, RunRequest, RunSummary, RunView, StepView
+from flagstone.contracts.runs import ENDED, RunEvent, RunRequest, RunSummary, RunView
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.identity import IdentityService
 from flagstone.kernel.actor import Principal
@@ -218,7 +218,7 @@ class PortalApp:
                 "identity.password_rounds": CHEAP.password_rounds,
             },
         )
-        plugins = {"recording": _Plugin(gateway)} if gateway else {}
+        plugins: dict[str, object] = {"recording": _Plugin(gateway)} if gateway else {}
         self.application = build(settings, "portal", discover=False, plugins=plugins)
         self.application.migrate()
         self.application.start()

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+
 from flagstone.testing.portal import PortalApp, RecordingGateway
 
 ODD = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from flagstone.testing.client import Client
 
 URL = "/api/v1/templates/default/python-web-service"
@@ -25,8 +26,10 @@ def api(portal, gateway):
 
 def test_templates_are_listed_with_what_they_give(api):
     items = api().get("/api/v1/templates").json()["items"]
-    assert items[0]["ref"] == "template:default/python-web-service" and items[0]["recommended"]
-    assert items[0]["what_you_get"] and items[-1]["deprecated"]
+    assert items[0]["ref"] == "template:default/python-web-service"
+    assert items[0]["recommended"]
+    assert items[0]["what_you_get"]
+    assert items[-1]["deprecated"]
 
 
 def test_a_template_tells_its_form(api):
@@ -39,7 +42,8 @@ def test_a_template_tells_its_form(api):
 
 def test_a_plan_starts_nothing_and_its_digest_guards_the_start(api, gateway):
     plan = api().post(f"{URL}/plan", json={"values": VALUES}).json()
-    assert plan["files"][0]["path"] == "app.py" and gateway.requests == []
+    assert plan["files"][0]["path"] == "app.py"
+    assert gateway.requests == []
     gateway.salt = "changed"
     body = {"values": VALUES, "planDigest": plan["digest"]}
     assert api().post(f"{URL}/runs", json=body).status_code == 409
@@ -50,7 +54,8 @@ def test_a_plan_starts_nothing_and_its_digest_guards_the_start(api, gateway):
 def test_the_same_key_gives_the_same_run(api, gateway):
     body = {"values": VALUES, "idempotencyKey": "once"}
     first, second = (api().post(f"{URL}/runs", json=body).json() for _ in range(2))
-    assert first["id"] == second["id"] and len(gateway.requests) == 1
+    assert first["id"] == second["id"]
+    assert len(gateway.requests) == 1
 
 
 def test_wrong_values_are_all_named_and_nothing_starts(api, gateway):

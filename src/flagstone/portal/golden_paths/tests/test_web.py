@@ -6,6 +6,7 @@ import json
 from urllib.parse import quote
 
 import pytest
+
 from flagstone.foundation.audit import AuditQuery, PortalAudit
 from flagstone.foundation.vault import VaultService
 from flagstone.kernel.errors import Unavailable
@@ -27,7 +28,8 @@ def at_review(visit, **answers):
 def test_the_gallery_shows_what_you_get_with_recommended_first_and_deprecated_last(visit):
     page = visit.get("/create")
     titles = [item.text for item in page.select(".p-gallery-card h2")]
-    assert titles[0] == "Python web service" and titles[-1] == "Odd one"
+    assert titles[0] == "Python web service"
+    assert titles[-1] == "Odd one"
     assert "Git repository with code, tests and documentation" in page.text
     assert page.select_one(".p-gallery-card a")["href"] == PATH
 
@@ -37,7 +39,8 @@ def test_the_gallery_is_filtered_by_text_and_says_when_nothing_matches(visit):
     assert [item.text for item in page.select(".p-gallery-card h2")] == ["Scheduled job"]
     assert "No golden path matches" in visit.get("/create?q=zzzz").text
     fragment = visit.get("/create?q=schedule", **{"hx-request": "true"})
-    assert not fragment.select("html") and fragment.select(".p-gallery-card")
+    assert not fragment.select("html")
+    assert fragment.select(".p-gallery-card")
 
 
 def test_a_service_is_created_with_plain_forms(visit, gateway):
@@ -49,10 +52,14 @@ def test_a_service_is_created_with_plain_forms(visit, gateway):
     assert page.select_one("[name='repoUrl.repo']")["value"] == "gift-wrapping"  # not asked for twice
     visit.send(_action="next", tier="tier-1")
     page = visit.follow()
-    assert "Nothing has been created yet" in page.text and "Tier 1" in page.text and "Platform Engineering" in page.text
+    assert "Nothing has been created yet" in page.text
+    assert "Tier 1" in page.text
+    assert "Platform Engineering" in page.text
     assert gateway.requests == []
     page = visit.get(visit.location + "&plan=now")
-    assert "app.py" in page.text and "acme/gift-wrapping" in page.text and "9 bytes, not text" in page.text
+    assert "app.py" in page.text
+    assert "acme/gift-wrapping" in page.text
+    assert "9 bytes, not text" in page.text
     visit.send(_action="create")
     assert visit.location.startswith("/runs/")
     (request,) = gateway.requests
@@ -64,7 +71,8 @@ def test_a_service_is_created_with_plain_forms(visit, gateway):
     }
     assert request.owner == "group:default/platform-engineering"
     assert request.workflow.title == "Python web service: gift-wrapping"
-    assert request.workflow.base.startswith("file:") and request.workflow.base.endswith("template.yaml")
+    assert request.workflow.base.startswith("file:")
+    assert request.workflow.base.endswith("template.yaml")
     assert [step.id for step in request.workflow.steps] == ["fetch", "publish", "register", "deploy"]
 
 
@@ -74,9 +82,11 @@ def test_a_mistake_is_told_at_the_field_and_above_with_a_link_and_nothing_is_los
     summary = page.select_one("[role=alert]")
     assert "Check 2 fields" in summary.text
     links = {item["href"] for item in summary.select("a")}
-    assert all(page.select_one(href) for href in links) and len(links) == 2
+    assert all(page.select_one(href) for href in links)
+    assert len(links) == 2
     field = page.select_one("[name=name]")
-    assert field["value"] == "Gift Wrapping" and field["aria-invalid"] == "true"
+    assert field["value"] == "Gift Wrapping"
+    assert field["aria-invalid"] == "true"
     assert visit.errors()["name"] == "This does not fit. Lower-case letters, digits and single hyphens."
     assert page.select_one("[name=description]")["value"] == "Wraps gifts"
 
@@ -101,7 +111,8 @@ def test_while_typing_only_what_is_wrong_is_said_and_the_address_can_be_reloaded
     visit.get(PATH)
     fields = visit.fields(name="X", description="")
     page = visit.post(PATH, fields, 200, **{"hx-request": "true"})
-    assert page.select_one("form#wizard") and not page.select("html")
+    assert page.select_one("form#wizard")
+    assert not page.select("html")
     assert set(visit.errors()) == {"name"}
     address = visit.answer.headers["hx-replace-url"]
     assert visit.get(address).select_one("[name=name]")["value"] == "X"
@@ -127,7 +138,8 @@ def test_a_plan_that_changed_is_shown_again_and_nothing_is_started(visit, gatewa
     fields = visit.fields(_action="create")
     gateway.salt = "somebody created it in the meantime"
     page = visit.post(PATH, fields, 409)
-    assert "The plan changed since you saw it" in page.text and gateway.salt in page.text
+    assert "The plan changed since you saw it" in page.text
+    assert gateway.salt in page.text
     assert gateway.requests == []
     visit.send(_action="create")
     assert len(gateway.requests) == 1
@@ -137,7 +149,8 @@ def test_a_platform_that_does_not_answer_is_said_on_the_review(visit, gateway):
     at_review(visit)
     gateway.fails = Unavailable("gateway.down", "The platform does not answer.", hint="Try again in a minute.")
     page = visit.get(visit.location + "&plan=now")
-    assert "The platform does not answer." in page.text and "Try again in a minute." in page.text
+    assert "The platform does not answer." in page.text
+    assert "Try again in a minute." in page.text
     assert page.select_one("button[value=create]").has_attr("disabled")
 
 
@@ -145,7 +158,8 @@ def test_the_plan_is_fetched_after_the_page(visit):
     page = at_review(visit)
     href = page.select_one("#plan")["hx-get"]
     fragment = visit.get(href, **{"hx-request": "true"})
-    assert fragment.select_one("file-tree") and fragment.select_one("[name=_plan]")["value"]
+    assert fragment.select_one("file-tree")
+    assert fragment.select_one("[name=_plan]")["value"]
     visit.get(href, 303)
     assert "plan=now" in visit.location
 
@@ -155,7 +169,8 @@ def test_the_review_cannot_be_reached_with_answers_missing(visit):
     visit.post(PATH, visit.fields(name="x"), 303)
     draft = visit.draft
     page = visit.get(f"{PATH}?draft={draft}&step=2")
-    assert page.select_one("form#wizard [name=_step]")["value"] == "0" and visit.errors()
+    assert page.select_one("form#wizard [name=_step]")["value"] == "0"
+    assert visit.errors()
     visit.post(PATH, [("_draft", draft), ("_step", "2"), ("_action", "create")], 422)
 
 
@@ -174,7 +189,8 @@ def test_the_draft_of_somebody_else_is_refused(visit, someone, portal):
 
 def test_a_draft_that_is_gone_is_said_and_a_new_one_begun(visit):
     page = visit.get(f"{PATH}?draft={new_id()}&step=1")
-    assert "That draft is not there any more" in page.text and page.select_one("[name=_step]")["value"] == "0"
+    assert "That draft is not there any more" in page.text
+    assert page.select_one("[name=_step]")["value"] == "0"
     for nonsense in ("x", "../../etc", "%00", "a" * 500):
         visit.get(f"{PATH}?draft={nonsense}")
     visit.post(PATH, [("_draft", new_id()), ("_step", "2"), ("_action", "create")])
@@ -203,9 +219,11 @@ def test_a_secret_goes_to_the_run_and_nowhere_else(visit, gateway, portal):
     draft = visit.draft
     assert draft in str(portal.deps.get(VaultService).list().items)
     page = visit.get(visit.location + "&plan=now")
-    assert "very-s3cret" not in page.text and "••••" in page.text
+    assert "very-s3cret" not in page.text
+    assert "••••" in page.text
     again = visit.get(f"/create/default/odd?draft={draft}&step=0")
-    assert "very-s3cret" not in again.text and "leave empty to keep it" in str(again.select_one("[name=token]"))
+    assert "very-s3cret" not in again.text
+    assert "leave empty to keep it" in str(again.select_one("[name=token]"))
     visit.get(f"/create/default/odd?draft={draft}&step=1&plan=now")
     visit.send(_action="create")
     (request,) = gateway.requests
@@ -218,7 +236,8 @@ def test_rows_are_added_and_removed_without_javascript(visit):
     visit.get("/create/default/odd")
     visit.send(name="n", token="t", _op="add:ports")
     page = visit.follow()
-    assert len(page.select(".p-field-rows > li")) == 1 and page.select_one("[name='ports/0/public'][checked]")
+    assert len(page.select(".p-field-rows > li")) == 1
+    assert page.select_one("[name='ports/0/public'][checked]")
     visit.send(**{"ports/0/port": "80"}, _op="add:ports")
     visit.follow()
     page = visit.send(422, **{"ports/1/port": "x"}, _action="next")
@@ -257,7 +276,8 @@ def test_what_people_type_is_never_markup(visit, value):
     visit.post(PATH, visit.fields(name=value, description=value), 303)
     page = visit.follow()
     assert page.select_one("[name=description]")["value"] == value
-    assert not page.select("[onerror]") and "49" not in page.select_one("[name=description]")["value"]
+    assert not page.select("[onerror]")
+    assert "49" not in page.select_one("[name=description]")["value"]
     assert not [item for item in page.select("script") if "alert" in item.text]
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 import yaml
+
 from flagstone.kernel.errors import Invalid
 from flagstone.toolkit.web.forms import (
     answers,
@@ -88,8 +89,11 @@ def test_the_python_service_draws_the_controls_that_its_author_asked_for():
         "greeting": "text",
     }
     name, _, owner, system = fields(first, {})
-    assert name.attrs["autofocus"] and name.placeholder == "gift-wrapping" and "Unique in the catalog" in name.help
-    assert owner.filters == {"kind": "Group"} and system.filters == {"kind": "System"}
+    assert name.attrs["autofocus"]
+    assert name.placeholder == "gift-wrapping"
+    assert "Unique in the catalog" in name.help
+    assert owner.filters == {"kind": "Group"}
+    assert system.filters == {"kind": "System"}
     assert fields(second, {})[1].value == "tier-3"
     assert fields(second, {})[1].options[0].text.startswith("Customers notice")
 
@@ -104,7 +108,13 @@ def test_a_wrong_name_is_explained_with_the_words_of_the_template():
 def test_the_scheduled_job_keeps_its_switch_off_when_it_was_switched_off():
     _, second = pages_of("scheduled-job")
     assert answers([second], {})["deployNow"] is True
-    off = post(second, {}, ("deployNow", "false"), **{"repoUrl.owner": "acme", "repoUrl.repo": "x"}, **{"repoUrl.host": "flagstone"})
+    off = post(
+        second,
+        {},
+        ("deployNow", "false"),
+        **{"repoUrl.owner": "acme", "repoUrl.repo": "x"},
+        **{"repoUrl.host": "flagstone"},
+    )
     assert off.values["deployNow"] is False
     assert answers([second], off.values)["deployNow"] is False
     on = post(second, off.values, ("deployNow", "false"), ("deployNow", "true"))
@@ -189,7 +199,11 @@ def test_if_then_else_and_all_of():
 def test_dependencies_as_lists_and_one_of_on_the_page_and_references():
     page = {
         "definitions": {"port": {"type": "integer", "minimum": 1024}},
-        "properties": {"tls": {"type": "boolean"}, "certificate": {"type": "string"}, "port": {"$ref": "#/definitions/port"}},
+        "properties": {
+            "tls": {"type": "boolean"},
+            "certificate": {"type": "string"},
+            "port": {"$ref": "#/definitions/port"},
+        },
         "dependencies": {"tls": ["certificate"]},
         "oneOf": [
             {"properties": {"mode": {"const": "a"}, "left": {"type": "string"}}},
@@ -263,7 +277,16 @@ def test_rows_are_added_moved_and_removed():
     assert names(post(page, filled, *pairs, operation="up:ports/1")) == ["b", "a"]
     assert names(post(page, filled, *pairs, operation="down:ports/0")) == ["b", "a"]
     assert names(post(page, filled, *pairs, operation="remove:ports/0")) == ["b"]
-    for nonsense in ("remove:ports/9", "up:ports/x", "remove:nothing/0", "explode:ports", "add:", "up:", ":", "add:a/b/c"):
+    for nonsense in (
+        "remove:ports/9",
+        "up:ports/x",
+        "remove:nothing/0",
+        "explode:ports",
+        "add:",
+        "up:",
+        ":",
+        "add:a/b/c",
+    ):
         post(page, filled, *pairs, operation=nonsense)
 
 
@@ -291,7 +314,8 @@ def test_secrets_never_enter_the_values():
     assert fields(page, posted.values)[0].value is None
     assert "hunter2" not in json.dumps([str(line) for part in summary([page], posted.values) for line in part])
     again = post(page, posted.values, token="")
-    assert again.values == posted.values and again.secrets == {}
+    assert again.values == posted.values
+    assert again.secrets == {}
     assert parse(page, body(("_shown", "token"), token="typing"), {}, keep_secrets=False).values == {"token": None}
 
 
@@ -309,7 +333,8 @@ def test_fields_that_are_fixed_cannot_be_posted():
 def test_what_the_page_does_not_ask_for_is_not_read():
     first, _ = pages_of("python-web-service")
     posted = parse(first, body(("_shown", "evil"), ("_shown", "__class__"), evil="1", __class__="2", name="x"), {})
-    assert "evil" not in posted.values and "__class__" not in posted.values
+    assert "evil" not in posted.values
+    assert "__class__" not in posted.values
     assert "name" not in posted.values  # it was not on the page that was posted
 
 
@@ -336,7 +361,9 @@ def test_what_the_page_does_not_ask_for_is_not_read():
         {"oneOf": [{"const": 1, "title": "One"}]},
     ],
 )
-@pytest.mark.parametrize("text", ["", "x", "<b>", "1e999", "9" * 5000, "null", "[1", '{"a":1}', "ＮａＮ", "\0", "true", "a:b:c//"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "<b>", "1e999", "9" * 5000, "null", "[1", '{"a":1}', "ＮａＮ", "\0", "true", "a:b:c//"]
+)
 def test_any_text_in_any_field_is_read_checked_and_drawn(rule, text):
     page = {"properties": {"f": rule}, "definitions": {"itself": {"$ref": "#/definitions/itself"}}}
     posted = post(page, {}, f=text)
@@ -360,7 +387,8 @@ def test_choices_keep_their_type():
 
 def test_a_field_that_is_not_installed_is_a_text_with_a_note():
     found = fields({"properties": {"x": {"type": "string", "ui:field": "CostPicker"}}}, {})[0]
-    assert found.widget == "text" and "CostPicker" in found.note
+    assert found.widget == "text"
+    assert "CostPicker" in found.note
 
 
 def test_order_help_title_and_other_keys():
@@ -375,9 +403,13 @@ def test_order_help_title_and_other_keys():
     }
     found = {item.name: item for item in fields(page, {})}
     assert list(found) == ["c", "b", "d", "a"]
-    assert found["a"].label == "A!" and found["a"].help == "Text. Help"
-    assert found["c"].widget == "number" and found["c"].attrs["min"] == 2 and found["c"].attrs["step"] == 1
-    assert found["b"].settings["rows"] == 9 and found["d"].widget == "hidden"
+    assert found["a"].label == "A!"
+    assert found["a"].help == "Text. Help"
+    assert found["c"].widget == "number"
+    assert found["c"].attrs["min"] == 2
+    assert found["c"].attrs["step"] == 1
+    assert found["b"].settings["rows"] == 9
+    assert found["d"].widget == "hidden"
 
 
 def test_the_review_masks_hides_renames_and_names_choices():
@@ -387,12 +419,21 @@ def test_the_review_masks_hides_renames_and_names_choices():
             "secret": {"type": "string", "ui:widget": "password"},
             "masked": {"type": "string", "ui:backstage": {"review": {"mask": "***"}}},
             "hidden": {"type": "string", "ui:backstage": {"review": {"show": False}}},
-            "named": {"type": "string", "enum": ["a"], "enumNames": ["Letter A"], "ui:backstage": {"review": {"name": "Which"}}},
+            "named": {
+                "type": "string",
+                "enum": ["a"],
+                "enumNames": ["Letter A"],
+                "ui:backstage": {"review": {"name": "Which"}},
+            },
             "yes": {"type": "boolean"},
             "repo": {"type": "string", "ui:field": "RepoUrlPicker"},
         }
     }
-    values = dict.fromkeys(("plain", "secret", "masked", "hidden"), "v") | {"named": "a", "yes": True, "repo": "flagstone?owner=o&repo=r"}
+    values = dict.fromkeys(("plain", "secret", "masked", "hidden"), "v") | {
+        "named": "a",
+        "yes": True,
+        "repo": "flagstone?owner=o&repo=r",
+    }
     lines = {line.label: line.text for line in summary([page], values)[0]}
     assert lines == {
         "Plain": "v",
