@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+
 from flagstone.builtin.sources import FileSource, HostedSource, UrlSource
 from flagstone.builtin.sources.patterns import matches
 from flagstone.contracts.repositories import FileContent, TreeEntry

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
+
 from flagstone.kernel.clock import utc_now
 from flagstone.kernel.errors import Denied, FlagstoneError, NotFound, Unavailable
 from flagstone.portal.catalog import CatalogQuery
 from flagstone.portal.catalog.store import metadata
 from flagstone.portal.catalog.tests.conftest import ACME
 from flagstone.testing.databases import schema_differences
-from sqlalchemy import func, select
 
 
 def test_the_migration_makes_exactly_the_tables_of_the_code(world):

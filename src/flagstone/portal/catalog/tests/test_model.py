@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from flagstone.builtin.kinds import BACKSTAGE_KINDS
 from flagstone.kernel.errors import Conflict, Invalid
 from flagstone.portal.catalog.model import formats
@@ -14,8 +17,6 @@ from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.model.search_rows import search_rows
 from flagstone.portal.catalog.model.validation import validate
 from flagstone.sdk import EntityKind
-from hypothesis import given
-from hypothesis import strategies as st
 
 KINDS = KindRegistry(BACKSTAGE_KINDS)
 A63, A64 = "a" * 63, "a" * 64

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Invalid, NotFound
 from flagstone.portal.catalog import CatalogQuery

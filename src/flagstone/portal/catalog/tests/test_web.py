@@ -5,15 +5,27 @@ from __future__ import annotations
 import pytest
 from bs4 import BeautifulSoup
 
+from flagstone.kernel.clock import utc_now
+from flagstone.kernel.errors import Conflict, Unavailable
 from flagstone.portal.catalog.tests.conftest import ACME
+from flagstone.sdk import Rendered
 
 
 @pytest.fixture
-def site(small):
-    small.store.locations.add("file", str(ACME / "catalog-info.yaml"), origin="settings", actor="t", now=small.now())
-    small.ingest.refresh_due()
-    while small.ingest.refresh_due():
-        pass
+def acme(small):
+    location, _ = small.store.locations.add(
+        "file", str(ACME / "catalog-info.yaml"), origin="settings", actor="t", now=utc_now()
+    )
+    small.ingest.refresh_tree(location.id)
+    client, people = small.browser()
+    return small, client, people
+
+
+@pytest.fixture
+def site(small, component):
+    small.write("a.yaml", component("a", extra="dependsOn: [resource:db]\n"))
+    small.write("b.yaml", component("b", "search"))
+    small.location = small.add("*.yaml", origin="user")
     client, people = small.browser()
     return small, client, people
 
@@ -24,12 +36,326 @@ def get(client, path, status=200, **headers):
     return BeautifulSoup(answer.text, "html.parser")
 
 
-def test_every_entity_of_the_example_has_a_page_with_all_its_tabs(site):
-    world, client, _ = site
-    for ref in world.refs():
-        base = "/catalog/" + ref.replace(":", "/", 1)
-        page = get(client, base)
+def names(page):
+    return [row.select_one("th b").text for row in page.select("tr") if row.select_one("th b")]
+
+
+def test_every_entity_of_the_example_has_a_page_with_all_its_tabs(acme):
+    world, client, _ = acme
+    one_of_a_kind = {(ref.partition(":")[0], world.catalog.get(ref).type): ref for ref in world.refs()}
+    assert len(one_of_a_kind) > 12
+    for ref in one_of_a_kind.values():
+        page = get(client, "/catalog/" + ref.replace(":", "/", 1))
         assert not page.select("[data-card-error]"), page.select("[data-card-error]")
         assert len(page.select("h1")) == 1
         for tab in page.select(".p-tabs a"):
-            get(client, tab["href"])
+            assert len(get(client, tab["href"]).select("h1")) == 1
+
+
+def test_an_entity_page_says_what_it_is_who_owns_it_and_what_it_needs(acme):
+    _, client, _ = acme
+    page = get(client, "/catalog/component/default/cart")
+    text = page.select_one("main").get_text(" ", strip=True)
+    for part in ("Basket", "Component · service", "Checkout", "production", "Keeps the basket", "Dashboard", "go"):
+        assert part in text, part
+    assert page.select_one("svg.p-graph")
+    assert page.select_one('a[href="https://dashboards.acme.example/d/cart"]')
+    assert [tab.text for tab in page.select(".p-tabs a")] == ["Overview", "Relations", "Docs", "Source", "History"]
+    api = get(client, "/catalog/api/default/cart-api")
+    assert "openapi" in api.select_one("#definition").text
+
+
+def test_the_list_begins_with_mine_when_i_own_something_else_with_all(site):
+    _, client, people = site
+    mine = get(client, "/catalog")
+    assert names(mine) == ["a"]
+    assert mine.select_one("input[name=view]:checked, input[name=view][checked]")["value"] == "mine"
+    everything = get(client, "/catalog", **people.viewer.headers)
+    assert names(everything) == ["a", "b"]
+    assert everything.select_one("input[name=view][checked]")["value"] == "all"
+
+
+def test_the_address_holds_the_whole_state_of_the_list(site):
+    _, client, _ = site
+    page = get(client, "/catalog?view=all&q=b&kind=component&owner=group:default/search&sort=name&sort=-owner")
+    assert names(page) == ["b"]
+    assert page.select_one("input[name=q]")["value"] == "b"
+    assert page.select_one("input[name=sort]")["value"] == "-owner"
+    assert {box["value"] for box in page.select(".p-options input[checked]")} == {"component", "group:default/search"}
+    assert page.select_one("[aria-sort=descending]").get_text(strip=True) == "Owner"
+    assert "1 entity" in page.select_one("[role=status]").get_text(" ", strip=True)
+
+
+def test_htmx_gets_only_the_list(site):
+    _, client, _ = site
+    part = get(client, "/catalog?view=all", **{"HX-Request": "true"})
+    assert not part.select("html, h1")
+    assert names(part) == ["a", "b"]
+
+
+def test_more_rows_come_by_cursor(small, component):
+    small.write("all.yaml", "---\n".join(component(f"c{number:03}") for number in range(120)))
+    small.add("all.yaml")
+    client, _ = small.browser()
+    page = get(client, "/catalog?view=all")
+    found = names(page)
+    while page.select_one(".p-more-row a"):
+        href = page.select_one(".p-more-row a")["href"]
+        plain = get(client, href)
+        page = get(client, href, **{"HX-Request": "true"})
+        assert plain.select("h1")
+        assert not page.select("form")
+        found += names(page)
+    assert found == [f"c{number:03}" for number in range(120)]
+
+
+def test_empty_lists_say_why_and_what_to_do(small, component):
+    client, people = small.browser()
+    assert "The catalog is empty" in get(client, "/catalog").text
+    small.write("a.yaml", component("a", "search"))
+    small.add("a.yaml")
+    for query, text in (
+        ("view=all&q=nothing", "Nothing matches"),
+        ("view=starred", "Nothing is starred"),
+        ("view=mine", "You own nothing here"),
+        ("view=mine&kind=component", "Nothing matches"),
+    ):
+        page = get(client, f"/catalog?{query}")
+        assert text in page.text
+        assert page.select(".p-empty a.p-btn")
+    assert not get(client, "/catalog?q=nothing", **people.viewer.headers).select('.p-empty a[href="/catalog/import"]')
+
+
+def test_a_star_is_pressed_and_taken_away(site):
+    _, client, _ = site
+    pressed = client.post("/catalog/component/default/a/star")
+    assert 'aria-pressed="true"' in pressed.text
+    assert names(get(client, "/catalog?view=starred")) == ["a"]
+    assert 'aria-pressed="false"' in client.post("/catalog/component/default/a/star").text
+
+
+def test_there_is_one_address_for_an_entity(site):
+    _, client, _ = site
+    for path in ("/catalog/default/component/a", "/catalog/Component/Default/A", "/catalog/default/Component/a"):
+        answer = client.get(path, headers={"Accept": "text/html"})
+        assert (answer.status_code, answer.headers["location"]) == (308, "/catalog/component/default/a")
+    assert client.get("/catalog/default/component/none").headers["location"] == "/catalog/component/default/none"
+    assert client.get("/catalog/component/default/none").status_code == 404
+
+
+def test_relations_as_graph_and_table(site):
+    _, client, _ = site
+    page = get(client, "/catalog/component/default/a/relations?depth=3&direction=out&type=dependsOn")
+    assert page.select_one("svg.p-graph")
+    assert [cell.text for cell in page.select("tbody tr td:first-child")] == ["dependsOn"]
+    assert "not in the catalog" in page.select_one("tbody").text
+    odd = get(client, "/catalog/component/default/a/relations?depth=99&direction=sideways&type=none")
+    assert odd.select_one("svg.p-graph")
+
+
+def test_source_and_history_show_where_it_comes_from_and_what_changed(site, component):
+    small, client, _ = site
+    small.write("a.yaml", component("a", extra="system: shop\n"))
+    small.read(small.location)
+    source = get(client, "/catalog/component/default/a/source")
+    assert "dependsOn" not in source.select_one("pre").text
+    assert "system" in source.select_one("pre").text
+    assert str(small.folder / "a.yaml") in source.text
+    history = get(client, "/catalog/component/default/a/history")
+    text = history.get_text(" ", strip=True)
+    assert "Changed" in text
+    assert "Added" in text
+    assert "spec.system" in text
+    assert history.select_one(".p-diff")
+
+
+def test_a_broken_file_is_told_on_the_page_with_line_and_way_out(site, component):
+    small, client, _ = site
+    small.write("a.yaml", component("a").replace("owner: payments", "owner: 7"))
+    small.read(small.location)
+    alert = get(client, "/catalog/component/default/a").select_one("[role=alert]").get_text(" ", strip=True)
+    assert "spec.owner" in alert
+    assert f"{small.folder / 'a.yaml'}:8" in alert
+    assert "quotes" in alert
+    problems = get(client, "/catalog/problems").get_text(" ", strip=True)
+    assert f"{small.folder / 'a.yaml'}:8" in problems
+    assert "References that lead nowhere" in problems
+
+
+def test_a_source_that_is_gone_is_told_on_the_page(small, component):
+    file = small.write("a.yaml", component("a"))
+    location = small.add("a.yaml")
+    client, _ = small.browser()
+    file.unlink()
+    small.ingest.refresh_due()
+    small.store.locations.mark_due(utc_now(), ids=[location.id])
+    small.ingest.refresh_due()
+    assert "cannot be read" in get(client, "/catalog/component/default/a").text
+
+
+def test_registering_shows_what_will_appear_before_it_does(site, component):
+    small, client, people = site
+    small.write("new/c.yaml", component("c") + "---\nkind: nonsense\n")
+    target = str(small.folder / "new/c.yaml")
+    form = get(client, "/catalog/import")
+    assert {option["value"] for option in form.select("option")} == {"file", "hosted", "url"}
+    seen = client.post("/catalog/import", data={"type": "file", "target": target, "do": "preview"})
+    page = BeautifulSoup(seen.text, "html.parser")
+    assert "component" in page.text.lower()
+    assert f"{target}:1" in page.text
+    assert page.select_one("button[name=do][value=register]")
+    assert "component:default/c" not in small.refs()
+    done = client.post("/catalog/import", data={"type": "file", "target": target, "do": "register"})
+    assert (done.status_code, done.headers["location"]) == (303, "/catalog?view=all")
+    assert "component:default/c" in small.refs()
+    refused = client.post("/catalog/import", data={"type": "file", "target": "/etc/passwd", "do": "preview"})
+    assert refused.status_code == 422
+    assert "not below a folder" in refused.text
+    assert client.get("/catalog/import", headers=people.viewer.headers).status_code == 403
+
+
+def test_unregistering_asks_for_the_target_to_be_typed(site):
+    small, client, people = site
+    path = f"/catalog/locations/{small.location.id}/unregister"
+    headers = people.maintainer.headers
+    assert client.post(path, data={"confirm": "x"}, headers=headers).status_code == 422
+    assert len(small.refs()) == 2
+    assert client.post(path, data={"confirm": small.location.target}, headers=headers).status_code == 303
+    assert small.refs() == []
+
+
+def test_refreshing_from_the_page(site, component):
+    small, client, _ = site
+    small.write("a.yaml", component("a", "payments", extra="system: shop\n"))
+    assert client.post("/catalog/component/default/a/refresh").headers["location"] == "/catalog/component/default/a"
+    answer = client.post(f"/catalog/locations/{small.location.id}/refresh", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, "/catalog/import")
+
+
+def test_pickers_get_what_fits(site):
+    _, client, _ = site
+    for answer in (
+        client.get("/catalog/_options?kind=component&q=b"),
+        client.post("/catalog/_options", data={"q": "b", "kind": "component,system"}),
+    ):
+        options = BeautifulSoup(answer.text, "html.parser").select("[role=option]")
+        assert [(option["data-value"], option["data-label"]) for option in options] == [("component:default/b", "b")]
+    assert "Nothing matches" in client.get("/catalog/_options?kind=group").text
+
+
+class Card:
+    slot, order, lazy = "entity.main", 1, False
+
+    def __init__(self, id_, render, **options):
+        self.id, self._render = id_, render
+        self.__dict__.update(options)
+
+    def applies(self, ctx):
+        return True
+
+    def render(self, ctx):
+        return self._render(ctx)
+
+
+def fail(_ctx):
+    raise ZeroDivisionError("secret detail")
+
+
+def away(_ctx):
+    raise Unavailable("x.away", "The other system is away.", hint="Try later.")
+
+
+def test_a_card_that_fails_shows_a_box_and_breaks_nothing(site):
+    small, client, _ = site
+    small.cards.add(Card("acme.broken", fail), "acme")
+    small.cards.add(Card("acme.away", away, slot="entity.side"), "acme")
+    small.cards.add(Card("acme.template", lambda _ctx: Rendered("acme/none.html", {})), "acme")
+    small.cards.add(Card("acme.nothing", lambda _ctx: None), "acme")
+    small.cards.add(Card("acme.lazy", fail, lazy=True), "acme")
+    page = get(client, "/catalog/component/default/a")
+    assert {box["data-card-error"] for box in page.select("[data-card-error]")} == {
+        "acme.broken",
+        "acme.away",
+        "acme.template",
+    }
+    assert "secret detail" not in page.text
+    assert "The other system is away." in page.text
+    assert page.select_one("svg.p-graph")
+    href = page.select_one("[hx-trigger=load]")["hx-get"]
+    assert href == "/catalog/_cards/acme.lazy?entity=component/default/a"
+    assert "acme.lazy" in get(client, href).text
+    assert client.get("/catalog/_cards/none?entity=component/default/a").status_code == 404
+
+
+def test_two_cards_with_one_id_and_unknown_slots_are_refused(site):
+    small, _, _ = site
+    for card in (Card("catalog.about", fail), Card("acme.new", fail, slot="entity.nowhere")):
+        with pytest.raises(Conflict):
+            small.cards.add(card, "acme")
+
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def test_hostile_content_is_shown_as_text_and_never_as_a_link(small):
+    small.write(
+        "x.yaml",
+        f"""
+        apiVersion: backstage.io/v1alpha1
+        kind: Component
+        metadata:
+          name: x
+          title: "{HOSTILE}"
+          description: '"><img src=x onerror=alert(1)>{HOSTILE}'
+          annotations:
+            backstage.io/source-location: "url:javascript:alert(2)"
+            backstage.io/edit-url: "javascript:alert(3)"
+            backstage.io/view-url: "javascript:alert(4)"
+          links:
+            - url: "javascript:alert(5)"
+              title: "{HOSTILE}"
+              icon: "{HOSTILE}"
+            - url: "data:text/html,{HOSTILE}"
+            - url: "https://example.com/\\"onmouseover=alert(6)"
+              title: safe
+        spec:
+          type: "{HOSTILE}"
+          lifecycle: "{HOSTILE}"
+          owner: "user:default/{HOSTILE}"
+          system: "{HOSTILE}"
+          dependsOn: ["component:default/{HOSTILE}"]
+        """,
+    )
+    small.write(
+        "api.yaml",
+        f"""
+        apiVersion: backstage.io/v1alpha1
+        kind: API
+        metadata: {{name: api}}
+        spec: {{type: openapi, lifecycle: x, owner: x, definition: "{HOSTILE}"}}
+        """,
+    )
+    small.write("README.md", f"# Hi\n{HOSTILE}\n[x](javascript:alert(7))\n<img src=x onerror=alert(8)>\n")
+    small.add("*.yaml")
+    assert small.problems() == []
+    client, _ = small.browser()
+    for path in (
+        "/catalog?view=all",
+        f"/catalog?view=all&q={HOSTILE}&kind={HOSTILE}&sort={HOSTILE}&tag={HOSTILE}",
+        "/catalog/component/default/x",
+        "/catalog/component/default/x/relations",
+        "/catalog/component/default/x/docs",
+        "/catalog/component/default/x/source",
+        "/catalog/component/default/x/history",
+        "/catalog/api/default/api",
+        "/catalog/problems",
+        f"/catalog/import?target={HOSTILE}",
+        "/catalog/_options?q=",
+    ):
+        page = get(client, path)
+        assert not [tag for tag in page.select("script") if "alert" in tag.text], path
+        for tag in page.find_all(True):
+            assert not [name for name in tag.attrs if name.lower().startswith("on")], (path, tag)
+            for name in ("href", "src", "action", "hx-get", "hx-post", "xlink:href"):
+                address = str(tag.get(name, "")).strip().lower()
+                assert not address.startswith(("javascript:", "data:text", "vbscript:")), (path, tag)
