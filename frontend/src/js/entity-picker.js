@@ -100,6 +100,9 @@ class EntityPicker extends HTMLElement {
   }
 
   close() {
+    // An answer that is still on its way must not open the list again.
+    clearTimeout(this.timer);
+    this.request?.abort();
     this.list.hidden = true;
     this.input.setAttribute("aria-expanded", "false");
     this.input.removeAttribute("aria-activedescendant");
