@@ -55,7 +55,7 @@ class ActionRegistry:
             raise NotFound(
                 "runs.unknown_action",
                 f"There is no action {action_id!r}.",
-                hint=self.suggest(action_id) or "`flagstone actions` lists all actions.",
+                hint=self.suggest(action_id) or "GET /api/v1/actions lists all actions.",
             ) from None
 
     def find(self, action_id: str) -> Action | None:

@@ -264,7 +264,7 @@ class RunService:
         self._access.check(actor, READ)
         record = self._runs.get(ref)
         if record is None:
-            raise NotFound("runs.not_found", f"There is no run {ref!r}.", hint="`flagstone runs` lists all runs.")
+            raise NotFound("runs.not_found", f"There is no run {ref!r}.", hint="`flagstone runs list` lists all runs.")
         return record
 
     def _check_own(self, record: RunRecord, actor: Principal, permission: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 from flagstone.contracts.gateway import RunQuery
 from flagstone.kernel.errors import Conflict, Invalid
 from flagstone.platform.runs.service import ActionRegistry
-from flagstone.platform.runs.tests.harness import ANN, BOB, MAY, CountProbe, Speak
+from flagstone.platform.runs.store import RunStore
+from flagstone.platform.runs.tests.harness import ANN, BOB, MAY, CountProbe, Speak, lines
 
 
 def states(run):
@@ -234,3 +235,35 @@ def test_a_run_that_fills_its_workspace_fails_and_others_go_on(start):
     run = harness.wait(harness.submit([{"id": "one", "action": "fill"}]).id)
     assert (run.state, run.error["code"]) == ("failed", "files.quota")
     assert harness.wait(harness.submit([{"id": "one"}]).id).state == "succeeded"
+
+
+def test_an_executor_that_lost_its_run_to_another_one_changes_nothing_more(start):
+    harness = start()
+    run = harness.submit(
+        [
+            {"id": "one", "action": "count:probe", "input": {"name": "slow", "seconds": 1.5}},
+            {"id": "two", "input": {"text": "after"}},
+        ]
+    )
+    harness.wait(run.id, "running")
+    while not lines(harness.folder / "ledger"):
+        time.sleep(0.02)
+    assert RunStore(harness.db).reopen(run.id, ("running",), state=None) == 2, "as another process would"
+    run = harness.wait(run.id)
+    assert run.state == "succeeded"
+    assert len(lines(harness.folder / "ledger")) == 1
+    events = harness.runs.events(run.id, ANN)
+    assert [event.seq for event in events] == list(range(1, run.last_seq + 1))
+    assert [event.state for event in events if event.step == "one" and event.type == "step"].count("succeeded") == 1
+    assert [event.type for event in harness.outbox.read()].count("counted") == 1
+
+
+def test_without_its_database_the_engine_is_waited_for_and_runs_queue_up(start):
+    harness = start(engine_url="postgresql://nobody@127.0.0.1:1/nothing")
+    run = harness.submit([{"id": "one"}])
+    time.sleep(2)
+    assert harness.parts.engine.ready() == "the engine of runs is starting"
+    assert harness.runs.get(run.id, ANN).state == "queued"
+    before = time.monotonic()
+    harness.stop()
+    assert time.monotonic() - before < 10
