@@ -78,7 +78,7 @@ def test_from_the_first_sign_in_to_a_redeployed_service(browser, acme, tmp_path)
     )
     page.goto("/catalog/component/default/greeter")
     for text in ("Greets every customer", "platform", "development", "Healthy", "r1"):
-        expect(page.get_by_text(text).first).to_be_visible()
+        expect(page.get_by_text(text).locator("visible=true").first).to_be_visible()
     visitor.shot("10-entity")
 
     # 7. change it with git, deploy it with the button
@@ -94,11 +94,11 @@ def test_from_the_first_sign_in_to_a_redeployed_service(browser, acme, tmp_path)
         "the push to be seen",
     )
     page.reload()
-    expect(page.get_by_text("Greets every customer twice").first).to_be_visible()
+    expect(page.get_by_text("Greets every customer twice").locator("visible=true").first).to_be_visible()
     page.get_by_role("button", name=re.compile("Redeploy|Deploy")).first.click()
     page.wait_for_url(re.compile("/runs/"))
     expect(page.get_by_text("Succeeded").first).to_be_visible(timeout=60_000)
     page.goto("/catalog/component/default/greeter")
-    expect(page.get_by_text("r2").first).to_be_visible()
+    expect(page.get_by_text("r2").locator("visible=true").first).to_be_visible()
     visitor.shot("11-entity-second-release")
     visitor.close()
