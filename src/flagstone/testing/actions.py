@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ class ActionBench:
         self.asked: list[str] = []
         self.stop = threading.Event()
         """Set it to cancel what runs."""
+        self.fetch: Callable[[str], bytes] | None = None
+        """Give one to let actions read from other servers."""
         self._hosting = FolderHosting(folder / "repositories")
         self._workspaces = Workspaces(folder / "workspaces")
         self._workspace = self._workspaces.open("test")
@@ -132,7 +134,7 @@ class ActionBench:
         workflow = WorkflowDefinition(
             name="test", title="Test", template_ref=TEMPLATE, base=f"file:{self.template / 'template.yaml'}", steps=()
         )
-        sources = Sources((str(self.template),), lambda: self._hosting)
+        sources = Sources((str(self.template),), lambda: self._hosting, self.fetch)
         reading = Reading(workflow, self.actor, files.scratch)
         access = _Allowing(self.asked, self.denied)
         return Place("test", "test", self.actor, self.owner, files, reading, sources, access)

@@ -129,6 +129,22 @@ def test_nothing_is_read_from_anywhere_else(bench, url, error):
     assert refused.value.code == error
 
 
+def test_a_single_file_comes_from_an_allowed_host(bench):
+    asked = []
+
+    def fetch(url):
+        asked.append(url)
+        return b"licence"
+
+    bench.fetch = fetch
+    inputs = {"url": "https://files.example/a/LICENSE?raw=1", "targetPath": "LICENSE"}
+    bench.run(FetchPlainFile(), inputs)
+    assert (asked, contents(bench.workspace)) == (["https://files.example/a/LICENSE?raw=1"], {"LICENSE": "licence"})
+    for action in (FetchPlain(), FetchTemplate()):
+        with pytest.raises(FlagstoneError):
+            bench.run(action, {"url": "https://files.example/a"})
+
+
 def test_a_link_in_a_skeleton_leads_nowhere(bench, tmp_path):
     (tmp_path / "secret").write_text("s3cret")
     bench.template_file("s/a.txt", "a")

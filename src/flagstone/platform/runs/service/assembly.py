@@ -19,6 +19,7 @@ from flagstone.platform.runs.service.executor import Executor
 from flagstone.platform.runs.service.logs import LogFlusher
 from flagstone.platform.runs.service.recording import Recorder
 from flagstone.platform.runs.service.registry import ActionRegistry
+from flagstone.platform.runs.service.remote import Fetch
 from flagstone.platform.runs.service.runs import RunService
 from flagstone.platform.runs.service.secrets import RunSecrets
 from flagstone.platform.runs.service.sources import Sources
@@ -42,6 +43,7 @@ class Collaborators:
     signals: Signals
     hosted: Callable[[], HostedFiles | None]
     allowed_folders: Sequence[str] = ()
+    fetch: Fetch | None = None
     now: Now = utc_now
 
 
@@ -79,7 +81,7 @@ def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, work
     )
     registry, flusher, crash = ActionRegistry(), LogFlusher(), CrashPoints(settings.crash_at)
     workspaces, secrets = Workspaces(workspaces_dir, quota=settings.workspace_bytes), RunSecrets(others.vault)
-    sources = Sources(others.allowed_folders, others.hosted)
+    sources = Sources(others.allowed_folders, others.hosted, others.fetch)
     executor = Executor(recorder, flusher, secrets, settings, lambda: crash.hit("between_steps"))
     caller = Caller(
         timeout=settings.step_timeout_seconds,

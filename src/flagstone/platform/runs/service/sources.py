@@ -8,13 +8,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from flagstone.contracts.runs import WorkflowDefinition
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Denied, Invalid, NotFound, Unavailable
 from flagstone.platform.runs.ports import HostedFiles
 from flagstone.platform.runs.service.files import RootFiles
+from flagstone.platform.runs.service.remote import Fetch, UrlFiles
+from flagstone.sdk import Files
 from flagstone.toolkit.files import Root
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -31,13 +32,20 @@ class Reading:
 
 
 class Sources:
-    """Resolves urls of steps. ``allowed_folders`` are absolute; ``hosted`` finds the git hosting once it is there."""
+    """Resolves urls of steps.
 
-    def __init__(self, allowed_folders: Sequence[str], hosted: Callable[[], HostedFiles | None]) -> None:
+    ``allowed_folders`` are absolute; ``hosted`` finds the git hosting once it is there; ``fetch`` reads from other
+    servers.
+    """
+
+    def __init__(
+        self, allowed_folders: Sequence[str], hosted: Callable[[], HostedFiles | None], fetch: Fetch | None = None
+    ) -> None:
+        self._fetch = fetch
         self._allowed = tuple(Path(folder).resolve() for folder in allowed_folders)
         self._hosted = hosted
 
-    def open(self, url: str, reading: Reading) -> RootFiles:
+    def open(self, url: str, reading: Reading) -> Files:
         """The files behind a url, for reading.
 
         Raises Denied for a place that may not be read, NotFound when there is nothing, Invalid for a bad url.
@@ -52,13 +60,13 @@ class Sources:
             name, path = _split_hosted(rest)
             return self._repository(name, None, path, reading)
         if kind.lower() in ("http", "https"):
-            hosted = _hosted_in_url(url)
-            if hosted is not None:
-                return self._repository(hosted[0], None, hosted[1], reading)
+            if self._fetch is not None:
+                return UrlFiles(url, self._fetch)
             raise Denied(
                 "runs.url_not_allowed",
                 f"{url} is on another server, from which this server does not read.",
-                hint="Put the files beside the template, or into a repository of the built-in git hosting.",
+                hint="Put the files beside the template, use hosted:project/repository/folder, or allow the host "
+                "(sources.allowed_hosts).",
             )
         raise Denied(
             "runs.url_not_allowed",
@@ -131,11 +139,3 @@ def _split_hosted(target: str) -> tuple[str, str]:
     if len(parts) < 2 or ".." in parts:
         raise Invalid("runs.bad_url", f"hosted:{target} names no repository.", hint="Write hosted:project/repository.")
     return f"{parts[0]}/{parts[1].removesuffix('.git')}", "/".join(parts[2:])
-
-
-def _hosted_in_url(url: str) -> tuple[str, str] | None:
-    """The repository behind a clone URL of our own; whose server it is does not matter, it is read from our hosting."""
-    path = unquote(urlsplit(url).path)
-    if not path.startswith("/git/"):
-        return None
-    return _split_hosted(path.removeprefix("/git/"))
