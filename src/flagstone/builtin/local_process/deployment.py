@@ -86,17 +86,18 @@ class Deployment:
         if self._active is not None:
             return
         plan = self._plan(spec)
+        serves = bool(plan.workload.ports) and plan.workload.schedule is None
         try:
             self.folder.prepare(spec.release_id, spec.source_dir, plan.workload.files)
+            self.folder.remember(name=spec.name, release=spec.release, release_id=spec.release_id, stopped=False)
+            if serves:
+                self._ensure_front(spec.name)
         except FlagstoneError as error:
             self._set("failed", error.message)
             return
-        self.folder.remember(name=spec.name, release=spec.release, release_id=spec.release_id, stopped=False)
         supervision = Schedule(plan, self) if plan.workload.schedule is not None else Service(plan, self)
         with self._lock:
             self._active = supervision
-        if plan.workload.ports and plan.workload.schedule is None:
-            self._ensure_front(spec.name)
         supervision.start()
 
     def stop(self) -> RuntimeStatus:

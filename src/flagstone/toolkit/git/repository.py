@@ -17,6 +17,7 @@ from flagstone.toolkit.git.names import branch_name, commit_id, file_path
 from flagstone.toolkit.process.run import Completed, run
 
 _TIMEOUT = 60.0
+_TIDY_TIMEOUT = 900.0
 _LARGE = 512 << 20
 _ZERO = "0" * 40
 
@@ -223,6 +224,19 @@ class GitRepository:
         done = self._git("diff-tree", *names, commit_id(before), commit_id(after), "--", missing=after)
         return [name.decode("utf-8", "replace") for name in done.out.split(b"\0") if name]
 
+    def tidy(self, *, packs: int = 50, loose: int = 5_000) -> bool:
+        """Pack what many commits and pushes have scattered; returns whether there was enough of it.
+
+        Safe beside pushes and clones: nothing is thrown away that is younger than two weeks.
+        """
+        objects = self.path / "objects"
+        # One of the 256 folders of loose objects stands for all, as in git's own estimate.
+        sample = sum(1 for _ in (objects / "17").glob("*"))
+        if sum(1 for _ in (objects / "pack").glob("*.pack")) <= packs and sample * 256 <= loose:
+            return False
+        self._git("gc", "--quiet", "--prune=2.weeks.ago", timeout=_TIDY_TIMEOUT)
+        return True
+
     def _update_ref(self, commands: str) -> None:
         done = self._git("update-ref", "--stdin", input=f"start\n{commands}commit\n".encode(), check=False)
         if done.code != 0:
@@ -238,12 +252,13 @@ class GitRepository:
         missing: str | None = None,
         cap: int = 64 << 20,
         at: Path | None = None,
+        timeout: float = _TIMEOUT,
     ) -> Completed:
         cwd = self.path if at is None else at.parent
         if at is None and not self.exists():
             raise NotFound("git.no_such_repository", f"There is no repository in {self.path}.")
         environment = self._environment.variables(at or self.path)
-        done = run(["git", *arguments], cwd=cwd, env=environment, timeout=_TIMEOUT, input=input, max_output=cap)
+        done = run(["git", *arguments], cwd=cwd, env=environment, timeout=timeout, input=input, max_output=cap)
         if check and done.code != 0:
             raise _failure(arguments[0], done, missing)
         return done

@@ -67,13 +67,14 @@ class Pushes:
             return len(pushes)
 
     def reconcile(self) -> None:
-        """After a start: clear what a killed process left half done, and report pushes that nobody heard of."""
+        """After a start: clear what a killed process left, report pushes that nobody heard of, tidy repositories."""
         self._folders.sweep()
         after = ""
         while found := self._store.page(after, 200):
             for repository in found:
                 try:
                     self.sync(repository.name, system("repositories"))
+                    self._folders.open(repository.name).tidy()
                 except FlagstoneError:
                     log.exception("the repository %s could not be looked at", repository.name)
             after = found[-1].name
