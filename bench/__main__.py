@@ -19,6 +19,8 @@ from flagstone.testing.server import ServerProcess, wait_until
 from rich.console import Console
 from rich.table import Table
 
+from bench import catalog
+
 
 class Bench:
     """Collects figures."""
@@ -156,7 +158,10 @@ def pages(bench: Bench, server: ServerProcess, name: str, rounds: int) -> None:
 
 
 def main() -> None:
-    """Run all, or the parts that are named."""
+    """Run all, or the part that is named first: ``catalog``."""
+    if sys.argv[1:2] == ["catalog"]:
+        catalog.main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(prog="make bench ARGS=…")
     parser.add_argument("--rounds", type=int, default=3, help="starts and runs")
     parser.add_argument("--requests", type=int, default=60, help="requests per page")
