@@ -124,8 +124,34 @@ class RunLog extends HTMLElement {
     return one(`.p-run-steps > li[data-step="${CSS.escape(id)}"]`, this);
   }
 
+  /** A step that was not known before: one turn of an `each`. It takes the place of the step that it is a turn of. */
+  newStep(data) {
+    const base = this.step(data.id.replace(/\[[^[]*\]$/, ""));
+    const turns = all(`.p-run-steps > li[data-turn-of="${CSS.escape(base?.dataset.step ?? "")}"]`, this);
+    const pattern = base ?? one(".p-run-steps > li", this);
+    if (!pattern || !data.title) return null;
+    const item = pattern.cloneNode(true);
+    item.hidden = false;
+    item.dataset.step = data.id;
+    one("b", item).textContent = data.title;
+    one("time", item).textContent = "";
+    if (one("small", item)) one("small", item).textContent = data.note ?? "";
+    one("button", item).addEventListener("click", () => {
+      this.view.follow = false;
+      this.view.jumpToStep(data.id);
+    });
+    if (base) {
+      item.dataset.turnOf = base.dataset.step;
+      base.hidden = true;
+      (turns.at(-1) ?? base).after(item);
+    } else {
+      pattern.parentElement.append(item);
+    }
+    return item;
+  }
+
   onStep(data) {
-    const item = this.step(data.id);
+    const item = this.step(data.id) ?? this.newStep(data);
     if (!item) return;
     item.dataset.state = data.state;
     one("[data-step-state]", item).textContent = WORDS[data.state] ?? data.state;

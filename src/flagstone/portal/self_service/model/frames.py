@@ -10,7 +10,15 @@ from typing import Any
 
 from flagstone.contracts.deployments import LogLine
 from flagstone.contracts.runs import RunEvent, RunView
-from flagstone.portal.self_service.model.runs import ACTIVE, STEP_ENDED, STEP_STATES, percent, run_dot, run_word
+from flagstone.portal.self_service.model.runs import (
+    ACTIVE,
+    STEP_ENDED,
+    STEP_STATES,
+    percent,
+    run_dot,
+    run_word,
+    step_name,
+)
 from flagstone.toolkit.web.text import duration
 
 PING = ": ping\n\n"
@@ -47,7 +55,6 @@ class Frames:
         return {"n": event.seq, "step": event.step, "time": event.at.strftime("%H:%M:%S"), "text": text}
 
     def _step(self, event: RunEvent) -> dict[str, Any]:
-        known = event.step in self._states
         self._states[event.step] = event.state  # type: ignore[assignment]
         data: dict[str, Any] = {"id": event.step, "state": STEP_STATES.get(event.state, "waiting")}
         if event.state == "running":
@@ -55,9 +62,9 @@ class Frames:
             data["duration"] = ""
         elif event.state in STEP_ENDED and event.step in self._started:
             data["duration"] = duration(max(0.0, (event.at - self._started[event.step]).total_seconds()))
-        if not known:
-            data["title"] = str(event.data.get("name") or event.step)
-            data["note"] = str(event.data.get("action") or "")
+        # Also for steps that are known here: the page may have been drawn before they were.
+        data["title"] = step_name(event.step, str(event.data.get("name") or event.step))
+        data["note"] = str(event.data.get("action") or "")
         return data
 
     def _progress(self) -> int:

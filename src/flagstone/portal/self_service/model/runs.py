@@ -136,13 +136,19 @@ def elapsed(run: RunSummary, now: datetime) -> str:
     return duration(max(0.0, ((run.ended_at or now) - run.started_at).total_seconds()))
 
 
+def step_name(ident: str, name: str) -> str:
+    """The name of a step; turns of an ``each`` are told apart by their key."""
+    _, bracket, key = ident.partition("[")
+    return f"{name} [{key}" if bracket and key.endswith("]") else name
+
+
 def _step(step: StepView, now: datetime) -> StepFacts:
     length = ""
     if step.started_at is not None and (step.ended_at is not None or step.state == "running"):
         length = duration(max(0.0, ((step.ended_at or now) - step.started_at).total_seconds()))
     return StepFacts(
         id=step.id,
-        name=step.name,
+        name=step_name(step.id, step.name),
         action=step.action,
         state=STEP_STATES.get(step.state, "waiting"),
         word=step.state.capitalize(),
