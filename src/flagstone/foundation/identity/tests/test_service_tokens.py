@@ -118,7 +118,7 @@ def test_a_token_is_written_to_an_empty_or_missing_file_once_and_stays(identity,
         assert (principal.role, principal.scopes) == ("admin", None)
 
 
-@pytest.mark.parametrize("given", [make_token(), "an-opaque-secret-of-an-installer-0123456789"])
+@pytest.mark.parametrize("given", [make_token(), "an-opaque-secret-of-an-installer-0123456789"], ids=["ours", "opaque"])
 def test_a_token_is_taken_from_a_file_and_the_file_is_left_alone(identity, tmp_path, given, clock):
     path = tmp_path / "token"
     path.write_text(given + "\n")
