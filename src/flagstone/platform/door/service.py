@@ -101,9 +101,7 @@ class LocalGateway:
         """Log lines after a cursor."""
         return list(self._deployments.log(deployment_id, actor, after=after, limit=limit))
 
-    def follow_deployment_log(
-        self, deployment_id: str, actor: Principal, *, after: int = -1
-    ) -> AsyncIterator[LogLine]:
+    def follow_deployment_log(self, deployment_id: str, actor: Principal, *, after: int = -1) -> AsyncIterator[LogLine]:
         """Log lines, live."""
         return self._deployments.follow_log(deployment_id, actor, after=after)
 

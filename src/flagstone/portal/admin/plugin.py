@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flagstone.contracts.gateway import RunGateway
 from flagstone.foundation.access import AccessService
-from flagstone.foundation.audit import PortalAudit
+from flagstone.foundation.audit import AuditLog, PlatformAudit, PortalAudit
 from flagstone.foundation.identity import IdentityService
 from flagstone.portal.admin.permissions import PERMISSIONS
 from flagstone.portal.admin.service import AdminService
@@ -36,11 +36,15 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     )
     deps.provide(service)
     pages = deps.get(Pages)
+    audits: dict[str, AuditLog] = {"portal": deps.get(PortalAudit)}
+    in_process = deps.find(PlatformAudit)
+    if in_process is not None:
+        audits["platform"] = in_process
     return Slice(
         "admin",
         room="portal",
         routers=[
-            installation.router(service, deps.get(PortalAudit), pages),
+            installation.router(service, audits, pages),
             people.router(deps.get(IdentityService), pages, installation.TABS, deps.get(ServerSettings).public_url),
         ],
         permissions=PERMISSIONS,

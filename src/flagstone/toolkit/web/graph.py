@@ -151,7 +151,7 @@ def to_svg(
     box = f"{-PADDING} {-PADDING} {width:.0f} {height:.0f}"
     parts = [
         f'<svg class="p-graph" xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="{width:.0f}" ',
-        f'height="{height:.0f}" role="group" aria-label="{escape(label)}"><defs>',
+        f'height="{height:.0f}" style="--graph-height:{height:.0f}" role="group" aria-label="{escape(label)}"><defs>',
         f'<marker id="{marker}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">',
         '<path d="M1 1 7 4 1 7" class="p-graph-arrow"/></marker></defs><g>',
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
@@ -79,6 +80,7 @@ class ApiPage:
 class AuditFilter(BaseModel):
     """The filters of the audit page, all in its URL."""
 
+    room: Literal["portal", "platform"] = "portal"
     actor: str = ""
     action: str = ""
     resource: str = ""
@@ -112,9 +114,11 @@ class AuditPage:
     resource: str
     outcome: str
     verification: Verification | None
+    room: str
+    rooms: tuple[str, ...]
 
 
-def router(service: AdminService, audit: AuditLog, pages: Pages) -> APIRouter:
+def router(service: AdminService, audits: Mapping[str, AuditLog], pages: Pages) -> APIRouter:
     """The pages over a service."""
     routes = APIRouter(include_in_schema=False)
 
@@ -151,6 +155,7 @@ def router(service: AdminService, audit: AuditLog, pages: Pages) -> APIRouter:
         _: Annotated[Principal, permit("audit.read")],
         query: Annotated[AuditFilter, Query()],
     ) -> Response:
+        audit = audits.get(query.room) or audits["portal"]
         found = audit.list(query.as_query())
         page = AuditPage(
             rows=found.items,
@@ -160,6 +165,8 @@ def router(service: AdminService, audit: AuditLog, pages: Pages) -> APIRouter:
             resource=query.resource,
             outcome=query.outcome,
             verification=audit.verify() if query.verify else None,
+            room=query.room,
+            rooms=tuple(audits),
         )
         return pages.render(request, "admin/audit.html", page, fragment="admin/_audit_rows.html")
 

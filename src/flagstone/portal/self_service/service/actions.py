@@ -114,14 +114,14 @@ class EntityActions:
         """End the workload in an environment ("": the only one it is in) and keep it ready to be started."""
         entity = self._may(principal, ref)
         found = self._in(principal, entity, environment)
-        definition = stop_workflow(title=f"Stop {entity.title} in {environment}", deployment_id=found.id)
+        definition = stop_workflow(title=f"Stop {entity.title} in {found.environment}", deployment_id=found.id)
         return self._submit(principal, entity, "stop", definition, key)
 
     def start(self, principal: Principal, ref: str, environment: str, *, key: str | None = None) -> RunView:
         """Start a stopped workload with the release it had."""
         entity = self._may(principal, ref)
         found = self._in(principal, entity, environment)
-        definition = start_workflow(title=f"Start {entity.title} in {environment}", deployment_id=found.id)
+        definition = start_workflow(title=f"Start {entity.title} in {found.environment}", deployment_id=found.id)
         return self._submit(principal, entity, "start", definition, key)
 
     def plan_deletion(self, principal: Principal, ref: str) -> Deletion:
