@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,41 +18,11 @@ from flagstone.portal.catalog.store.tables import entities, location_links, loca
 from flagstone.toolkit.db import PortalDatabase, insert_ignore
 
 
-class LocationStore:
-    """Rows of locations. Methods that change something join the current transaction."""
+class LocationReader:
+    """What is known of locations."""
 
     def __init__(self, db: PortalDatabase) -> None:
         self._db = db
-
-    def add(
-        self, type_: str, target: str, *, origin: LocationOrigin, actor: str, now: datetime, presence: str = "required"
-    ) -> tuple[Location, bool]:
-        """The location of a target, made when it is new; the flag says whether it was.
-
-        A location that so far was only the child of another one becomes one of its own.
-        """
-        values = {
-            "id": new_id(),
-            "type": type_,
-            "target": target,
-            "origin": origin,
-            "presence": presence,
-            "state": "pending",
-            "next_read_at": now,
-            "generation": 0,
-            "failures": 0,
-            "created_at": now,
-            "created_by": actor,
-        }
-        with self._db.write() as conn:
-            new = insert_ignore(conn, locations, values, key=["type", "target"]) == 1
-            if not new and origin != "child":
-                where = (locations.c.type == type_, locations.c.target == target, locations.c.origin == "child")
-                new = conn.execute(update(locations).where(*where).values(origin=origin)).rowcount == 1
-            found = self.find(type_, target)
-        if found is None:
-            raise LookupError(f"{type_}:{target} vanished while it was added")
-        return found, new
 
     def find(self, type_: str, target: str) -> Location | None:
         """The location of a target."""
@@ -78,7 +49,7 @@ class LocationStore:
         cursor: str | None = None,
         limit: int | None = None,
     ) -> Page[Location]:
-        """A page of locations by type and target."""
+        """A page of locations by type and target; ``entities`` counts what they lead to, too."""
         size = clamp_limit(limit)
         statement = select(locations, self._count()).order_by(locations.c.type, locations.c.target).limit(size + 1)
         if origins:
@@ -90,9 +61,24 @@ class LocationStore:
             statement = statement.where(row_of(locations.c.type, locations.c.target) > row_of(type_, target))
         with self._db.read() as conn:
             rows = conn.execute(statement).all()
-        found = tuple(_location(row) for row in rows[:size])
+        totals = self._totals([row.id for row in rows[:size]])
+        found = tuple(replace(_location(row), entities=totals.get(row.id, 0)) for row in rows[:size])
         following = encode_cursor(found[-1].type, found[-1].target) if len(rows) > size else None
         return Page(found, following)
+
+    def _totals(self, ids: Sequence[str]) -> dict[str, int]:
+        tree = select(locations.c.id.label("root"), locations.c.id.label("id")).where(locations.c.id.in_(ids))
+        known = tree.cte(recursive=True)
+        known = known.union(
+            select(known.c.root, location_links.c.child_id).join(known, location_links.c.parent_id == known.c.id)
+        )
+        counted = (
+            select(known.c.root, func.count().label("number"))
+            .join(entities, entities.c.location_id == known.c.id)
+            .group_by(known.c.root)
+        )
+        with self._db.read() as conn:
+            return {row.root: row.number for row in conn.execute(counted)}
 
     def targets(self, origin: LocationOrigin) -> dict[tuple[str, str], str]:
         """(type, target) -> id of every location of an origin."""
@@ -123,6 +109,112 @@ class LocationStore:
         where = (locations.c.attempted_at.is_(None), locations.c.origin.in_([origin, "child"]))
         with self._db.read() as conn:
             return int(conn.execute(select(func.count()).select_from(locations).where(*where)).scalar_one())
+
+    def generation(self, id_: str) -> int | None:
+        """How often it was read; None when it is gone."""
+        with self._db.read() as conn:
+            return conn.execute(select(locations.c.generation).where(locations.c.id == id_)).scalar()
+
+    def includes(self, id_: str) -> list[tuple[str, str, str]]:
+        """(file, path beside it, digest) of what the last read took in beside the entity files."""
+        with self._db.read() as conn:
+            found = conn.execute(select(locations.c.includes).where(locations.c.id == id_)).scalar()
+        return [(item[0], item[1], item[2]) for item in found or ()]
+
+    def origin_of(self, id_: str) -> str:
+        """``type:target`` of the location of its own that leads to this one."""
+        seen: set[str] = set()
+        with self._db.read() as conn:
+            while True:
+                row = conn.execute(
+                    select(locations.c.type, locations.c.target, locations.c.origin).where(locations.c.id == id_)
+                ).one()
+                parent = conn.execute(
+                    select(func.min(location_links.c.parent_id)).where(location_links.c.child_id == id_)
+                ).scalar()
+                seen.add(id_)
+                if row.origin != "child" or parent is None or parent in seen:
+                    return f"{row.type}:{row.target}"
+                id_ = parent
+
+    def children(self, id_: str) -> set[str]:
+        """Ids of the locations that its Location entities name."""
+        with self._db.read() as conn:
+            found = conn.execute(select(location_links.c.child_id).where(location_links.c.parent_id == id_))
+            return set(found.scalars())
+
+    def unreachable(
+        self, *, without_links: Collection[tuple[str, str]] = (), without: Collection[str] = ()
+    ) -> set[str]:
+        """Child locations that no location of its own leads to any more, if some links or locations were gone."""
+        with self._db.read() as conn:
+            rows = conn.execute(select(locations.c.id, locations.c.origin)).all()
+            links = conn.execute(select(location_links.c.parent_id, location_links.c.child_id)).all()
+        gone = set(without_links)
+        following: dict[str, list[str]] = {}
+        for link in links:
+            if (link.parent_id, link.child_id) not in gone:
+                following.setdefault(link.parent_id, []).append(link.child_id)
+        reached = {row.id for row in rows if row.origin != "child" and row.id not in without}
+        waiting = list(reached)
+        while waiting:
+            for child in following.get(waiting.pop(), ()):
+                if child not in reached:
+                    reached.add(child)
+                    waiting.append(child)
+        return {row.id for row in rows if row.id not in reached and row.id not in without}
+
+    def below(self, id_: str) -> set[str]:
+        """A location and all that it leads to."""
+        links = (
+            select(location_links.c.child_id.label("id")).where(location_links.c.parent_id == id_).cte(recursive=True)
+        )
+        links = links.union(select(location_links.c.child_id).join(links, location_links.c.parent_id == links.c.id))
+        with self._db.read() as conn:
+            return {id_, *conn.execute(select(links.c.id)).scalars()}
+
+    def by_ids(self, ids: Collection[str]) -> Sequence[Location]:
+        """Locations by id."""
+        found: list[Location] = []
+        with self._db.read() as conn:
+            for part in chunks(sorted(ids)):
+                rows = conn.execute(select(locations, self._count()).where(locations.c.id.in_(part)))
+                found += [_location(row) for row in rows]
+        return found
+
+
+class LocationStore(LocationReader):
+    """The same, and every change of them. Changes join the current transaction."""
+
+    def add(
+        self, type_: str, target: str, *, origin: LocationOrigin, actor: str, now: datetime, presence: str = "required"
+    ) -> tuple[Location, bool]:
+        """The location of a target, made when it is new; the flag says whether it was.
+
+        A location that so far was only the child of another one becomes one of its own.
+        """
+        values = {
+            "id": new_id(),
+            "type": type_,
+            "target": target,
+            "origin": origin,
+            "presence": presence,
+            "state": "pending",
+            "next_read_at": now,
+            "generation": 0,
+            "failures": 0,
+            "created_at": now,
+            "created_by": actor,
+        }
+        with self._db.write() as conn:
+            new = insert_ignore(conn, locations, values, key=["type", "target"]) == 1
+            if not new and origin != "child":
+                where = (locations.c.type == type_, locations.c.target == target, locations.c.origin == "child")
+                new = conn.execute(update(locations).where(*where).values(origin=origin)).rowcount == 1
+            found = self.find(type_, target)
+        if found is None:
+            raise LookupError(f"{type_}:{target} vanished while it was added")
+        return found, new
 
     def claim(self, location: Location, until: datetime) -> bool:
         """Put the next read off, so that no other process takes it too; False when another one was quicker."""
@@ -169,39 +261,6 @@ class LocationStore:
             statement = update(locations).where(locations.c.id == id_)
             conn.execute(statement.values(approved=digest, next_read_at=now, version=None))
 
-    def generation(self, id_: str) -> int | None:
-        """How often it was read; None when it is gone."""
-        with self._db.read() as conn:
-            return conn.execute(select(locations.c.generation).where(locations.c.id == id_)).scalar()
-
-    def includes(self, id_: str) -> list[tuple[str, str, str]]:
-        """(file, path beside it, digest) of what the last read took in beside the entity files."""
-        with self._db.read() as conn:
-            found = conn.execute(select(locations.c.includes).where(locations.c.id == id_)).scalar()
-        return [(item[0], item[1], item[2]) for item in found or ()]
-
-    def origin_of(self, id_: str) -> str:
-        """``type:target`` of the location of its own that leads to this one."""
-        seen: set[str] = set()
-        with self._db.read() as conn:
-            while True:
-                row = conn.execute(
-                    select(locations.c.type, locations.c.target, locations.c.origin).where(locations.c.id == id_)
-                ).one()
-                parent = conn.execute(
-                    select(func.min(location_links.c.parent_id)).where(location_links.c.child_id == id_)
-                ).scalar()
-                seen.add(id_)
-                if row.origin != "child" or parent is None or parent in seen:
-                    return f"{row.type}:{row.target}"
-                id_ = parent
-
-    def children(self, id_: str) -> set[str]:
-        """Ids of the locations that its Location entities name."""
-        with self._db.read() as conn:
-            found = conn.execute(select(location_links.c.child_id).where(location_links.c.parent_id == id_))
-            return set(found.scalars())
-
     def link(self, parent_id: str, child_ids: Collection[str]) -> None:
         """Set the children of a location."""
         with self._db.write() as conn:
@@ -209,36 +268,6 @@ class LocationStore:
             if child_ids:
                 rows = [{"parent_id": parent_id, "child_id": child} for child in sorted(child_ids)]
                 conn.execute(insert(location_links), rows)
-
-    def unreachable(
-        self, *, without_links: Collection[tuple[str, str]] = (), without: Collection[str] = ()
-    ) -> set[str]:
-        """Child locations that no location of its own leads to any more, if some links or locations were gone."""
-        with self._db.read() as conn:
-            rows = conn.execute(select(locations.c.id, locations.c.origin)).all()
-            links = conn.execute(select(location_links.c.parent_id, location_links.c.child_id)).all()
-        gone = set(without_links)
-        following: dict[str, list[str]] = {}
-        for link in links:
-            if (link.parent_id, link.child_id) not in gone:
-                following.setdefault(link.parent_id, []).append(link.child_id)
-        reached = {row.id for row in rows if row.origin != "child" and row.id not in without}
-        waiting = list(reached)
-        while waiting:
-            for child in following.get(waiting.pop(), ()):
-                if child not in reached:
-                    reached.add(child)
-                    waiting.append(child)
-        return {row.id for row in rows if row.id not in reached and row.id not in without}
-
-    def below(self, id_: str) -> set[str]:
-        """A location and all that it leads to."""
-        links = (
-            select(location_links.c.child_id.label("id")).where(location_links.c.parent_id == id_).cte(recursive=True)
-        )
-        links = links.union(select(location_links.c.child_id).join(links, location_links.c.parent_id == links.c.id))
-        with self._db.read() as conn:
-            return {id_, *conn.execute(select(links.c.id)).scalars()}
 
     def delete(self, ids: Collection[str]) -> None:
         """Remove locations, their links and their problems. Their entities must be gone before."""
@@ -248,15 +277,6 @@ class LocationStore:
                 links = or_(location_links.c.parent_id.in_(part), location_links.c.child_id.in_(part))
                 conn.execute(delete(location_links).where(links))
                 conn.execute(delete(problems).where(problems.c.location_id.in_(part)))
-
-    def by_ids(self, ids: Collection[str]) -> Sequence[Location]:
-        """Locations by id."""
-        found: list[Location] = []
-        with self._db.read() as conn:
-            for part in chunks(sorted(ids)):
-                rows = conn.execute(select(locations, self._count()).where(locations.c.id.in_(part)))
-                found += [_location(row) for row in rows]
-        return found
 
 
 def _location(row: Row[Any]) -> Location:

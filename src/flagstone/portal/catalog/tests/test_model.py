@@ -369,7 +369,7 @@ def test_search_rows_follow_the_rules_of_the_catalog_api():
 def test_two_plugins_with_one_kind_are_a_conflict_that_names_both():
     kinds = KindRegistry()
     kinds.add(EntityKind("Thing", ("v1",), {}), "acme")
-    with pytest.raises(Conflict, match="other.*acme"):
+    with pytest.raises(Conflict, match=r"other.*acme"):
         kinds.add(EntityKind("thing", ("v1",), {}), "other")
 
 

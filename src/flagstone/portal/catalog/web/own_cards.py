@@ -15,8 +15,10 @@ from flagstone.portal.catalog.web.readme import readme_html
 from flagstone.portal.catalog.web.views import link_of, links_of, tone_of
 from flagstone.sdk import CardContext, Rendered, UICard
 
-_CARD_NODES = 24
+_CARD_NODES = 14
 _FEW = 12
+_DRAWN = {"group": ("childOf", "parentOf", "memberOf", "hasMember"), "user": ("memberOf",)}
+"""What the graph of a kind shows on its card, where all would be too much: what it owns has a card of its own."""
 _LINK_ICONS = {
     "dashboard": "gauge",
     "docs": "book-open",
@@ -39,12 +41,12 @@ def own_cards(catalog: CatalogService, records: RecordService) -> list[UICard]:
     related = [
         ("apis", "APIs", "braces", "entity.side", 20, ("component",), ("providesApi", "consumesApi")),
         ("users-of-api", "Used by", "plug", "entity.side", 20, ("api",), ("apiProvidedBy", "apiConsumedBy")),
-        ("contents", "What belongs to it", "layers", "entity.main", 22, ("system", "domain"), ("hasPart",)),
+        ("contents", "What belongs to it", "layers", "entity.main", 32, ("system", "domain"), ("hasPart",)),
         ("parts", "Parts", "boxes", "entity.side", 24, ("component",), ("hasPart",)),
-        ("people", "People", "users", "entity.main", 22, ("group",), ("hasMember",)),
+        ("people", "People", "users", "entity.main", 32, ("group",), ("hasMember",)),
         ("hierarchy", "Organisation", "network", "entity.side", 20, ("group",), ("childOf", "parentOf")),
         ("teams", "Teams", "users", "entity.side", 20, ("user",), ("memberOf",)),
-        ("owns", "Owns", "boxes", "entity.main", 24, ("group", "user"), ("ownerOf",)),
+        ("owns", "Owns", "boxes", "entity.main", 34, ("group", "user"), ("ownerOf",)),
     ]
     found: list[UICard] = [RelatedCard(catalog, *options) for options in related]
     found += [
@@ -98,7 +100,7 @@ class RelationsCard(_Card):
     def render(self, ctx: CardContext) -> Rendered:
         """Depth 1; what does not fit is counted."""
         ref = ref_of(_entity(ctx))
-        graph = self._catalog.graph(ref, depth=1, limit=_CARD_NODES)
+        graph = self._catalog.graph(ref, depth=1, types=_DRAWN.get(_kind(ctx), ()), limit=_CARD_NODES)
         drawing = draw(graph, self._catalog.kinds, label=f"Relations of {_entity(ctx)['metadata']['name']}")
         values = {
             "drawing": drawing,
