@@ -44,6 +44,7 @@ STEP_STATES = {
     "unknown": "failed",
 }
 """State of a step to the state that the log draws."""
+_LAST_LINES = 20
 _PATIENCE = 3.0
 """Seconds in the queue that nobody needs to be told of."""
 STEP_ENDED = frozenset({"succeeded", "failed", "skipped", "cancelled"})
@@ -68,6 +69,8 @@ class RunError:
     code: str = ""
     problems: tuple[str, ...] = ()
     step: str = ""
+    last_log: str = ""
+    """The last lines of what failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +169,14 @@ def pretty(values: Mapping[str, Any]) -> str:
 
 
 def _error(body: Mapping[str, Any], step: str) -> RunError:
-    problems = body.get("problems")
+    problems, lines = body.get("problems"), body.get("last_log")
     return RunError(
         message=str(body.get("detail") or body.get("title") or "It failed."),
         hint=str(body.get("hint") or ""),
         code=str(body.get("code") or ""),
         problems=tuple(_problem(item) for item in problems) if isinstance(problems, list) else (),
         step=step,
+        last_log="\n".join(str(line) for line in lines[-_LAST_LINES:]) if isinstance(lines, list) else "",
     )
 
 

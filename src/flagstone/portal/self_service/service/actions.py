@@ -12,7 +12,7 @@ from flagstone.contracts.workflows import delete_workflow, deploy_workflow, star
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import AuditLog
 from flagstone.kernel.actor import Principal
-from flagstone.kernel.errors import Conflict, Invalid, NotFound
+from flagstone.kernel.errors import Conflict, Invalid, NotFound, Problem
 from flagstone.portal.catalog import CatalogService, Entity
 from flagstone.portal.self_service.model import DeploymentLine, Origin, deployment_line, origin_of
 from flagstone.portal.self_service.permissions import DEPLOYMENT_CHANGE
@@ -98,9 +98,7 @@ class EntityActions:
         origin = origin_of(entity.data)
         if origin is None:
             raise _not_hosted(entity)
-        if not environment:
-            known = self.gateway.list_environments(principal)
-            environment = known[0].name if known else "development"
+        environment = self._environment(principal, environment)
         definition = deploy_workflow(
             title=f"Deploy {entity.title} to {environment}",
             repository=origin.repository,
@@ -109,6 +107,20 @@ class EntityActions:
             commit=commit,
         )
         return self._submit(principal, entity, "deploy", definition, key)
+
+    def _environment(self, principal: Principal, name: str) -> str:
+        """The environment to deploy to. Raises Invalid for one that is not there."""
+        known = [item.name for item in self.gateway.list_environments(principal)]
+        if name in known:
+            return name
+        if not name and known:
+            return known[0]
+        raise Invalid(
+            "self_service.no_environment",
+            f"There is no environment {name!r}." if name else "There is no environment to deploy to.",
+            hint=f"There are: {', '.join(known)}." if known else "An administrator adds environments.",
+            problems=[Problem("is not an environment", field="environment")] if name else (),
+        )
 
     def stop(self, principal: Principal, ref: str, environment: str, *, key: str | None = None) -> RunView:
         """End the workload in an environment ("": the only one it is in) and keep it ready to be started."""

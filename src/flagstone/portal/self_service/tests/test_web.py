@@ -91,6 +91,7 @@ def test_a_failed_run_says_first_what_is_wrong_and_offers_to_go_on(owner, gatewa
         "hint": "Choose another.",
         "code": "x.y",
         "problems": [{"message": "p", "file": "f"}],
+        "last_log": ["boom <b>"],
     }
     gateway.add_run(
         state="failed",
@@ -102,6 +103,7 @@ def test_a_failed_run_says_first_what_is_wrong_and_offers_to_go_on(owner, gatewa
     assert "The port is taken." in alert.text
     assert "Choose another." in alert.text
     assert "f: p" in alert.text
+    assert alert.select_one("pre").text == "boom <b>"
     button = page.select_one("form[action='/runs/1/retry'] button")
     assert "Retry from “Deploy”" in button.text
     owner.post("/runs/1/retry")
@@ -204,6 +206,12 @@ def test_redeploying_starts_one_run_even_when_pressed_twice(owner, deployed, gat
         "environment": "development",
         "entityRef": REF,
     }
+
+
+def test_an_environment_that_is_not_there_is_refused_before_anything_starts(owner, deployed, gateway):
+    page = owner.post(f"{ACTIONS}/deploy", 422, environment="nowhere")
+    assert "There are: development, staging." in page.text
+    assert gateway.requests == []
 
 
 def test_stopping_and_starting(owner, deployed, gateway):
