@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from flagstone.app import build, load_settings
+from flagstone.app.build import build
+from flagstone.app.rooms import load_settings
 from flagstone.foundation.access import AccessService, census
 
 

@@ -67,7 +67,8 @@ def test_slices_are_listed_in_the_composition_root_only():
 def test_a_room_started_alone_does_not_load_the_other(room, other, tmp_path):
     code = (
         "import sys\n"
-        "from flagstone.app import build, load_settings\n"
+        "from flagstone.app.build import build\n"
+        "from flagstone.app.rooms import load_settings\n"
         f"app = build(load_settings(None, environ={{}}, overrides={{'server.data_dir': {str(tmp_path)!r}}}), {room!r})\n"
         f"print([name for name in sys.modules if name.startswith('flagstone.{other}.')])\n"
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from flagstone.app import build, load_settings
+from flagstone.app.build import build
+from flagstone.app.rooms import load_settings
 from flagstone.foundation.identity import IdentityService
 from flagstone.kernel.errors import Conflict
 from flagstone.testing.client import Client

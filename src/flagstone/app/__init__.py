@@ -1,9 +1,6 @@
 """The composition root: settings -> databases -> plugins -> slices -> ASGI app.
 
-Holds the only list of slices (``slices.py``). Nothing imports this but entry points and tests.
+``build.build`` puts a process together, ``rooms.load_settings`` reads its settings, ``slices`` is the only list of slices. Nothing
+is imported here: the command line needs the list and must not pay for the server. Nothing imports this package but entry
+points and tests.
 """
-
-from flagstone.app.build import Application, build
-from flagstone.app.rooms import Rooms, load_settings
-
-__all__ = ["Application", "Rooms", "build", "load_settings"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flagstone.app import build, load_settings
+from flagstone.app.build import build
+from flagstone.app.rooms import load_settings
 
 _application = build(load_settings(None))
 _application.migrate()

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from flagstone import __version__
 from flagstone.app import slices
-from flagstone.app.rooms import Rooms
 from flagstone.kernel.errors import Invalid
 from flagstone.toolkit.cli import guard
+
+if TYPE_CHECKING:
+    from flagstone.app.rooms import Rooms
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_ABOUT_THE_PROCESS = frozenset({"up", "serve", "config", "db", "admin"})
 
 app = typer.Typer(
     name="flagstone",
@@ -112,18 +118,36 @@ def serve(
         )
 
 
-def load_commands() -> typer.Typer:
-    """The complete command line: ours, then those of the slices, then those of plugins."""
+def load_commands(wanted: str | None = None) -> typer.Typer:
+    """The complete command line: ours, then those of the slices, then those of plugins.
+
+    ``wanted`` is the command that will run, when it is known: one about the process needs no slice's.
+    """
     for module in ("local", "develop", "reference"):
         importlib.import_module(f"flagstone.entrypoints.{module}").register(app)
-    for package, names in (("foundation", slices.FOUNDATION), ("platform", slices.PLATFORM), ("portal", slices.PORTAL)):
+    if wanted in _ABOUT_THE_PROCESS:
+        return app
+    for room, names in (("foundation", slices.FOUNDATION), ("platform", slices.PLATFORM), ("portal", slices.PORTAL)):
         for name in names:
-            if importlib.util.find_spec(f"flagstone.{package}.{name}.cli") is not None:
-                importlib.import_module(f"flagstone.{package}.{name}.cli").register(app)
+            _load_file(room, name)
     importlib.import_module("flagstone.entrypoints.plugins").register(app)
     return app
 
 
+def _load_file(room: str, name: str) -> None:
+    """Load ``cli.py`` of a slice by its path: importing it by name would import the slice, with database and web."""
+    file = _PACKAGE / room / name / "cli.py"
+    if not file.is_file():
+        return
+    spec = importlib.util.spec_from_file_location(f"flagstone_commands_{room}_{name}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    module.register(app)
+
+
 def main() -> None:
     """The installed command."""
-    load_commands()()
+    load_commands(sys.argv[1] if len(sys.argv) > 1 else None)()

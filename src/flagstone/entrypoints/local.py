@@ -10,7 +10,7 @@ import typer
 from flagstone.toolkit.cli import Output, guard
 
 if TYPE_CHECKING:
-    from flagstone.app import Application
+    from flagstone.app.build import Application
 
 Config = Annotated[
     Path | None, typer.Option("--config", envvar="FLAGSTONE_CONFIG", help="Settings file (default: ./flagstone.toml).")
@@ -33,7 +33,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _build(config: Path | None, data: Path | None) -> Application:
-    from flagstone.app import build, load_settings  # builds the whole server: slow, and only needed here
+    from flagstone.app.build import build  # builds the whole server: slow, and only needed here
+    from flagstone.app.rooms import load_settings
 
     overrides = {"server.data_dir": str(data)} if data else {}
     return build(load_settings(config, overrides=overrides))

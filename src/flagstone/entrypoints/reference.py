@@ -20,7 +20,7 @@ from flagstone.sdk import hooks
 from flagstone.toolkit.cli import guard
 
 if TYPE_CHECKING:
-    from flagstone.app import Application
+    from flagstone.app.build import Application
 
 _HEAD = "<!-- Generated from code by `flagstone dev reference`; do not edit. -->\n\n"
 
@@ -49,7 +49,8 @@ def register(app: typer.Typer) -> None:
 
 def pages(folder: Path, commands: typer.Typer) -> Iterator[tuple[Path, str]]:
     """(path, text) of every page."""
-    from flagstone.app import build, load_settings  # builds the whole server: slow, and only needed here
+    from flagstone.app.build import build  # builds the whole server: slow, and only needed here
+    from flagstone.app.rooms import load_settings
 
     app = build(load_settings(None, environ={}, overrides={"server.data_dir": "data"}), discover=False)
     yield folder / "settings.md", _HEAD + settings_page(app)

@@ -16,7 +16,8 @@ import uvicorn
 from rich.console import Console
 
 from flagstone import __version__
-from flagstone.app import Application, Rooms, build, load_settings
+from flagstone.app.build import Application, build
+from flagstone.app.rooms import Rooms, load_settings
 from flagstone.entrypoints.datafolder import DataFolder
 from flagstone.foundation.identity import FIRST_ADMIN, IdentityService
 from flagstone.kernel.actor import system

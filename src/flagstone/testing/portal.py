@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flagstone.app import build, load_settings
+from flagstone.app.build import build
+from flagstone.app.rooms import load_settings
 from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
 from flagstone.contracts.gateway import DeploymentQuery, GatewayInfo, NoPlatform, RunGateway, RunQuery
 from flagstone.contracts.plans import Change, Plan, PlannedFile, PlannedStep
