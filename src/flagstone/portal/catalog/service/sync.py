@@ -19,6 +19,9 @@ from flagstone.portal.catalog.store import CatalogStore
 from flagstone.portal.catalog.store.writing import Stored
 from flagstone.sdk import SourceSnapshot
 
+_MANY = 200
+"""So many changes at once are told to the database's planner."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -72,6 +75,8 @@ class Sync:
             changed = self._store.writer.stitch(affected | own.keys(), own)
             if changed or removed:
                 self._store.changed()
+            if changed + len(removed) >= _MANY:
+                self._store.analyze()
             self._finish(location, snapshot, parsed, held, now)
         return Report(counts[0], counts[1], len(removed), len(problems), held, tuple(sorted(children)))
 

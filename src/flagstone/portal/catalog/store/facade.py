@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, text, update
 from flagstone.portal.catalog.store.locations import LocationStore
 from flagstone.portal.catalog.store.reading import EntityReader
 from flagstone.portal.catalog.store.records import RecordStore
-from flagstone.portal.catalog.store.tables import cursors, relations
+from flagstone.portal.catalog.store.tables import cursors, documents, entities, relations, search
 from flagstone.portal.catalog.store.writing import EntityWriter
 from flagstone.toolkit.db import PortalDatabase, insert_ignore, upsert
 
@@ -36,6 +36,13 @@ class CatalogStore:
         with self.db.write() as conn:
             if conn.dialect.name == "postgresql":
                 conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+    def analyze(self) -> None:
+        """Tell PostgreSQL's planner how much there is now: its plans would else be those of an empty catalog."""
+        with self.db.write() as conn:
+            if conn.dialect.name == "postgresql":
+                for table in (entities, search, relations, documents):
+                    conn.execute(text(f'ANALYZE "{table.name}"'))
 
     def groups_of(self, user_ref: str) -> frozenset[str]:
         """Groups by ``memberOf``, then upwards by ``childOf``."""

@@ -113,7 +113,7 @@ def test_what_is_withdrawn_goes_and_withdrawing_twice_is_fine(running, component
     running.gateway.push("acme/shop", **{CATALOG: component("shop")})
     data = {"type": "hosted", "target": f"acme/shop/{CATALOG}"}
     running.gateway.tell("catalog.location.requested", "x", data)
-    until(lambda: running.refs())
+    until(running.refs)
     running.gateway.tell("catalog.location.withdrawn", "x", data)
     running.gateway.tell("catalog.location.withdrawn", "x", data)
     until(lambda: not running.refs())
