@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from flagstone.testing.databases import fresh_database, start_postgres
 
 BACKENDS = tuple(os.environ.get("FLAGSTONE_TEST_BACKENDS", "sqlite,postgres").split(","))

@@ -1,4 +1,6 @@
-"""Measures starts, a run of the example golden path, a redeployment, pages and API calls; prints a table, writes JSON."""
+"""Measures starts, a run of the example golden path, a redeployment, pages and API calls; prints a table, writes
+JSON.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,11 @@ from pathlib import Path
 
 import httpx
 import psutil
-from flagstone.testing.server import ServerProcess, wait_until
 from rich.console import Console
 from rich.table import Table
 
 from bench import catalog
+from flagstone.testing.server import ServerProcess, wait_until
 
 
 class Bench:
@@ -125,9 +127,7 @@ def golden_path(bench: Bench, server: ServerProcess, rounds: int) -> str:
 
 def pages(bench: Bench, server: ServerProcess, name: str, rounds: int) -> None:
     """Pages and API calls, one after another."""
-    wait_until(
-        lambda: server.text(f"/api/v1/entities/component/default/{name}"), 20, "the entity"
-    )
+    wait_until(lambda: server.text(f"/api/v1/entities/component/default/{name}"), 20, "the entity")
     paths = {
         "page: home": "/",
         "page: catalog": "/catalog",

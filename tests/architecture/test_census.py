@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+
 from flagstone.app.build import build
 from flagstone.app.rooms import load_settings
 from flagstone.foundation.access import AccessService, census

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from flagstone.testing.server import ServerProcess
 from playwright.sync_api import sync_playwright
-
 from tests.browser.find_chromium import find
 from tests.e2e.conftest import EXAMPLE, wait_for_acme
+
+from flagstone.testing.server import ServerProcess
 
 ARGUMENTS = [
     "--no-sandbox",

@@ -6,11 +6,11 @@ import re
 
 import httpx
 import pytest
-from flagstone.testing.server import wait_until
 from playwright.sync_api import expect
-
 from tests.browser.conftest import Visitor, sign_in_link
 from tests.e2e.conftest import git
+
+from flagstone.testing.server import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -22,7 +22,7 @@ def test_from_the_first_sign_in_to_a_redeployed_service(browser, acme, tmp_path)
     # 1. the one-time link signs in
     page.goto(sign_in_link(acme))
     visitor.shot("01-sign-in-link")
-    page.get_by_role("button", name=re.compile("sign in", re.I)).click()
+    page.get_by_role("button", name=re.compile("sign in", re.IGNORECASE)).click()
     page.goto("/")
 
     # 2. home shows the example organisation
@@ -44,7 +44,7 @@ def test_from_the_first_sign_in_to_a_redeployed_service(browser, acme, tmp_path)
     page.get_by_label(re.compile("Description")).first.fill("Greets every customer")
     owner = page.get_by_role("combobox", name=re.compile("Owner"))
     owner.fill("platf")
-    page.get_by_role("option", name=re.compile("platform", re.I)).first.click()
+    page.get_by_role("option", name=re.compile("platform", re.IGNORECASE)).first.click()
     visitor.shot("05-form")
     page.get_by_role("button", name=re.compile("Continue|Next|Review")).first.click()
     expect(page.get_by_text("Repository").first).to_be_visible()
@@ -73,9 +73,7 @@ def test_from_the_first_sign_in_to_a_redeployed_service(browser, acme, tmp_path)
     )
 
     # 6. the entity page
-    wait_until(
-        lambda: acme.text("/api/v1/entities/component/default/greeter"), 20, "the entity"
-    )
+    wait_until(lambda: acme.text("/api/v1/entities/component/default/greeter"), 20, "the entity")
     page.goto("/catalog/component/default/greeter")
     for text in ("Greets every customer", "platform", "development", "Healthy", "r1"):
         expect(page.get_by_text(text).locator("visible=true").first).to_be_visible()
@@ -89,7 +87,7 @@ def test_from_the_first_sign_in_to_a_redeployed_service(browser, acme, tmp_path)
     git("commit", "-qam", "Greet twice", cwd=work)
     git("push", "-q", "origin", "HEAD", cwd=work, server=acme)
     wait_until(
-        lambda: "Greets every customer twice" in (acme.text("/api/v1/entities/component/default/greeter") or ''),
+        lambda: "Greets every customer twice" in (acme.text("/api/v1/entities/component/default/greeter") or ""),
         15,
         "the push to be seen",
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from flagstone.testing.server import wait_until
-
 from tests.browser.conftest import Visitor, sign_in_link
 from tests.e2e.conftest import create_service
+
+from flagstone.testing.server import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -50,9 +50,7 @@ def state(browser, acme):
     """A signed-in session, and a service to look at."""
     run = create_service(acme, "tester")
     assert run["state"] == "succeeded"
-    wait_until(
-        lambda: acme.text("/api/v1/entities/component/default/tester"), 20, "the entity"
-    )
+    wait_until(lambda: acme.text("/api/v1/entities/component/default/tester"), 20, "the entity")
     visitor = Visitor(browser, acme)
     visitor.page.goto(sign_in_link(acme))
     visitor.page.get_by_role("button").filter(has_text="ign in").first.click()
@@ -77,7 +75,7 @@ def test_every_page_is_accessible_and_fits(browser, acme, state, api_name, theme
         answer = page.goto(path.replace("{api}", api_name))
         expected = 404 if name == "not-found" else 200
         found = [] if answer.status == expected else [f"status {answer.status}"]
-        page.wait_for_load_state("networkidle") if name not in ("run",) else page.wait_for_timeout(500)
+        page.wait_for_load_state("networkidle") if name != "run" else page.wait_for_timeout(500)
         result = Axe().run(page).response
         found += [
             f"{item['id']}: {[node['html'][:120] for node in item['nodes'][:2]]}" for item in result["violations"]

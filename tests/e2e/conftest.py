@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+
 from flagstone.testing.server import ServerProcess, wait_until
 
 EXAMPLE = ("up", "--example")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import psutil
 import pytest
-from flagstone.testing.server import ServerProcess, wait_until
 
+from flagstone.testing.server import ServerProcess, wait_until
 from tests.e2e.conftest import EXAMPLE, create_service, start_service, wait_for_acme
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -28,9 +28,7 @@ def check_exactly_once(server, name, run):
     assert run["state"] == "succeeded", (run, server.tail())
     commits = server.get(f"/api/v1/repositories/acme/{name}/commits")
     assert len(commits.get("items", commits) if isinstance(commits, dict) else commits) == 1
-    entity = wait_until(
-        lambda: server.text(f"/api/v1/entities/component/default/{name}"), 20, "the entity"
-    )
+    entity = wait_until(lambda: server.text(f"/api/v1/entities/component/default/{name}"), 20, "the entity")
     assert entity
     targets = [item["target"] for item in server.get("/api/v1/locations")["items"] if name in item["target"]]
     assert len(targets) == 1

@@ -7,8 +7,8 @@ import threading
 import httpx
 import psutil
 import pytest
-from flagstone.testing.server import wait_until
 
+from flagstone.testing.server import wait_until
 from tests.e2e.conftest import create_service, git
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -18,9 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 def hello(acme):
     run = create_service(acme, "hello")
     assert run["state"] == "succeeded", run
-    wait_until(
-        lambda: acme.text("/api/v1/entities/component/default/hello"), 20, "the entity"
-    )
+    wait_until(lambda: acme.text("/api/v1/entities/component/default/hello"), 20, "the entity")
     return run
 
 

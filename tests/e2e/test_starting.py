@@ -10,6 +10,7 @@ import time
 
 import httpx
 import pytest
+
 from flagstone.testing.server import ServerProcess, free_port, wait_until
 
 pytestmark = pytest.mark.timeout(120)

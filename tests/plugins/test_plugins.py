@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+
 from flagstone.app.build import build
 from flagstone.app.rooms import load_settings
 from flagstone.foundation.identity import IdentityService
 from flagstone.kernel.errors import Conflict
 from flagstone.testing.client import Client
 from flagstone.testing.server import wait_until
-
 from tests.plugins import broken, dummy
 
 HTML = {"Accept": "text/html"}

@@ -32,7 +32,9 @@ def migrate_all(databases: Iterable[Database], slices: Iterable[Slice]) -> bool:
     """Apply every slice's migrations where its tables live. Returns whether anything had to be done."""
     all_slices = list(slices)
     databases = list(databases)
-    return any([migrate(db, sources_for(db, all_slices, home=db is databases[0])) for db in databases])
+    # Every database is migrated, whether or not one before it needed it.
+    done = [migrate(db, sources_for(db, all_slices, home=db is databases[0])) for db in databases]
+    return any(done)
 
 
 def sources_for(db: Database, slices: Iterable[Slice], *, home: bool) -> list[MigrationSource]:

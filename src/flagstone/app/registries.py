@@ -28,13 +28,17 @@ def fill_registries(host: PluginHost, deps: Container, slices: Sequence[Slice]) 
         for name, folder in contribution.value.items():
             pages.add_templates(name, Path(folder))
     for item in slices:
-        for hook, add in item.collects.items():
-            for contribution in host.call(hook, deps=deps):
-                for value in _values(contribution.value):
-                    add(value, contribution.plugin)
+        _collect(host, deps, item)
     for item in slices:
         if item.sealed is not None:
             item.sealed()
+
+
+def _collect(host: PluginHost, deps: Container, item: Slice) -> None:
+    for hook, add in item.collects.items():
+        for contribution in host.call(hook, deps=deps):
+            for value in _values(contribution.value):
+                add(value, contribution.plugin)
 
 
 def _values(value: object) -> Iterable[object]:

@@ -101,6 +101,7 @@ def _error_page(pages: Pages) -> Any:
 
 def _health(app: Application) -> APIRouter:
     router = APIRouter(tags=["health"])
+
     @router.get("/healthz", summary="Whether the process lives")
     async def healthz(_: Anyone) -> dict[str, str]:
         return {"status": "ok", "version": __version__}

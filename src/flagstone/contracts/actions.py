@@ -9,8 +9,8 @@ from flagstone.contracts.base import JSON, Wire
 Idempotency = Literal["natural", "key", "probe", "none"]
 """How a step that was killed half way is made whole.
 
-``natural``: doing it twice equals doing it once; ``key``: the target refuses the same key twice; ``probe``: the action can
-ask the target whether it happened; ``none``: a person is asked.
+``natural``: doing it twice equals doing it once; ``key``: the target refuses the same key twice; ``probe``: the
+action can ask the target whether it happened; ``none``: a person is asked.
 """
 
 

@@ -1,7 +1,7 @@
 """The signed claim by which a portal tells a platform who acts, in a split deployment.
 
-``base64url(JSON).base64url(HMAC-SHA256)`` with a secret both know, valid for a minute. It is not a session: every request
-carries a fresh one.
+``base64url(JSON).base64url(HMAC-SHA256)`` with a secret both know, valid for a minute. It is not a session: every
+request carries a fresh one.
 """
 
 from __future__ import annotations

@@ -126,7 +126,9 @@ class RunGateway(Protocol):
 
 
 class NoPlatform:
-    """A portal without a platform: lists are empty and explain themselves, everything that would act says why it cannot."""
+    """A portal without a platform: lists are empty and explain themselves, everything that would act says why it
+    cannot.
+    """
 
     HINT = "Set platform.url in flagstone.toml to the address of a platform, or start both rooms with `flagstone up`."
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from flagstone.contracts.base import JSON, Wire
+from flagstone.contracts.base import Wire
 
 ChangeOp = Literal["create", "change", "delete", "run", "none"]
 ChangeKind = Literal[

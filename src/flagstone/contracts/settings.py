@@ -11,8 +11,12 @@ class GatewaySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     gateway: str = ""
-    """Which gateway the portal uses: ``local``, ``http``, ``none`` or one that a plugin brings. Empty: the best there is."""
+    """Which gateway the portal uses: ``local``, ``http``, ``none`` or one that a plugin brings. Empty: the best
+    there is.
+    """
     url: str = ""
     """Address of the platform, for a portal that runs alone."""
     secret: SecretStr = SecretStr("")
-    """Shared by portal and platform in a split deployment: signs the claim that says who acts. At least 32 characters."""
+    """Shared by portal and platform in a split deployment: signs the claim that says who acts. At least 32
+    characters.
+    """

@@ -49,7 +49,9 @@ def delete_workflow(
     repository: str | None,
     location: tuple[str, str] | None,
 ) -> WorkflowDefinition:
-    """Take a component out of the world: its deployments, its hosted repository and its catalog location, in this order."""
+    """Take a component out of the world: its deployments, its hosted repository and its catalog location, in this
+    order.
+    """
     steps = [
         StepDefinition(
             id=f"undeploy-{number}",

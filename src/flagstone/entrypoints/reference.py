@@ -44,7 +44,9 @@ def register(app: typer.Typer) -> None:
                 path.write_text(text, encoding="utf-8")
             typer.echo(f"{folder} is up to date.")
 
-    next(group for group in app.registered_groups if group.name == "dev").typer_instance.command("reference")(reference)
+    for group in app.registered_groups:
+        if group.name == "dev" and group.typer_instance is not None:
+            group.typer_instance.command("reference")(reference)
 
 
 def pages(folder: Path, commands: typer.Typer) -> Iterator[tuple[Path, str]]:

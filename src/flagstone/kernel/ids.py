@@ -13,7 +13,7 @@ _last = 0
 
 def new_id() -> str:
     """A UUIDv7 in text form. Within one process, later ids always sort after earlier ones."""
-    global _last
+    global _last  # noqa: PLW0603  the only state: what makes later ids sort later
     with _lock:
         stamp = max(time.time_ns() // 1_000_000, _last)
         tail = int.from_bytes(os.urandom(10))

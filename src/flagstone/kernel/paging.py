@@ -24,12 +24,12 @@ class Page(Generic[T]):
     total: int | None = None
 
 
-def encode_cursor(*values: str | int | float | None) -> str:
+def encode_cursor(*values: str | float | None) -> str:
     """Pack sort values into an opaque cursor."""
     return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode()
 
 
-def decode_cursor(cursor: str) -> list[str | int | float | None]:
+def decode_cursor(cursor: str) -> list[str | float | None]:
     """Unpack a cursor. Raises Invalid when it was not made by :func:`encode_cursor`."""
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor.encode()))

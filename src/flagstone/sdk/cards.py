@@ -30,8 +30,8 @@ class Rendered:
 class UICard(Protocol):
     """A card.
 
-    ``slot`` is ``entity.main``, ``entity.side``, ``entity.actions``, ``home.main`` or ``home.side``; ``order`` sorts within it;
-    with ``lazy`` True the page is sent first and the card fetched after.
+    ``slot`` is ``entity.main``, ``entity.side``, ``entity.actions``, ``home.main`` or ``home.side``; ``order`` sorts
+    within it; with ``lazy`` True the page is sent first and the card fetched after.
     """
 
     id: str

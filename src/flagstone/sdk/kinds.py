@@ -11,8 +11,8 @@ from typing import Any
 class RelationField:
     """A field whose refs become relations, in both directions.
 
-    ``path`` is dotted (``spec.providesApis``); a list gives one relation an element. ``default_kind`` None means that the
-    ref must state its kind.
+    ``path`` is dotted (``spec.providesApis``); a list gives one relation an element. ``default_kind`` None means
+    that the ref must state its kind.
     """
 
     path: str

@@ -11,8 +11,8 @@ from flagstone.kernel.actor import Role
 class Permission:
     """``slice.thing.verb``.
 
-    ``role`` is the least role that has it everywhere; with ``owner`` True, whoever owns the resource has it too, from the
-    role ``developer`` on.
+    ``role`` is the least role that has it everywhere; with ``owner`` True, whoever owns the resource has it too,
+    from the role ``developer`` on.
     """
 
     name: str

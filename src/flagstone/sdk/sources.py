@@ -65,4 +65,6 @@ class EntitySource(Protocol):
         """Read a target (a file, a glob, a folder). Raises NotFound, Denied or Unavailable; never half a snapshot."""
 
     def read_beside(self, location: str, path: str, ctx: SourceContext) -> bytes:
-        """A file named relative to an entity's file: a README, an OpenAPI document, a skeleton file. Raises NotFound."""
+        """A file named relative to an entity's file: a README, an OpenAPI document, a skeleton file. Raises
+        NotFound.
+        """

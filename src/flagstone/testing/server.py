@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -26,7 +26,11 @@ class ServerProcess:
     """
 
     def __init__(
-        self, folder: Path, *arguments: str, env: Mapping[str, str] | None = None, command: tuple[str, ...] = ("up", "--no-example")
+        self,
+        folder: Path,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        command: tuple[str, ...] = ("up", "--no-example"),
     ) -> None:
         self.folder = folder
         self.data = folder / "data"
@@ -46,7 +50,7 @@ class ServerProcess:
             raise RuntimeError("the server is not running")
         return self._process.pid
 
-    def start(self, *, wait: bool = True) -> ServerProcess:
+    def start(self, *, wait: bool = True) -> Self:
         """Start it; returns when it is ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._token_file.write_text(self.token)
@@ -59,7 +63,16 @@ class ServerProcess:
         if not self.port:
             self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        arguments = [sys.executable, "-m", "flagstone", *self._arguments, "--data", str(self.data), "--port", str(self.port)]
+        arguments = [
+            sys.executable,
+            "-m",
+            "flagstone",
+            *self._arguments,
+            "--data",
+            str(self.data),
+            "--port",
+            str(self.port),
+        ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 arguments, stdout=log, stderr=log, env=environment, cwd=self.folder, start_new_session=True
@@ -107,7 +120,7 @@ class ServerProcess:
             process.wait()
             raise
 
-    def __enter__(self) -> ServerProcess:
+    def __enter__(self) -> Self:
         """Start."""
         return self.start()
 
@@ -146,12 +159,15 @@ class ServerProcess:
             run: dict[str, Any] = self.get(f"/api/v1/runs/{run_id}")
             return run if run["state"] in ("succeeded", "failed", "cancelled", "unknown") else None
 
-        return wait_until(ended, limit, f"run {run_id} to end")
+        found: dict[str, Any] = wait_until(ended, limit, f"run {run_id} to end")
+        return found
 
 
 def _check(response: httpx.Response) -> None:
     if response.status_code >= 400:
-        raise AssertionError(f"{response.request.method} {response.request.url} -> {response.status_code}: {response.text}")
+        raise AssertionError(
+            f"{response.request.method} {response.request.url} -> {response.status_code}: {response.text}"
+        )
 
 
 def free_port() -> int:

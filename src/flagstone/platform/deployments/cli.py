@@ -53,7 +53,13 @@ def deploy(
         follow_run(here, here.client.post(f"/api/v1/entities/{_ref(name).path}/deploy", body)["run"], follow=follow)
 
 
-def status(name: Annotated[str | None, typer.Argument(help="Only this component.")] = None, env: Environment = None, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:  # fmt: skip
+def status(
+    name: Annotated[str | None, typer.Argument(help="Only this component.")] = None,
+    env: Environment = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
     """What is deployed where, in which version, and how it is."""
     with session(url, token, as_json) as here:
         ref = str(_ref(name)) if name else None
@@ -95,12 +101,26 @@ def logs(
                 _line(here, item)
 
 
-def start(name: Name = None, env: Environment = None, follow: Follow = True, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:  # fmt: skip
+def start(
+    name: Name = None,
+    env: Environment = None,
+    follow: Follow = True,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
     """Start a stopped component again."""
     _act("start", name, env, follow=follow, url=url, token=token, as_json=as_json)
 
 
-def stop(name: Name = None, env: Environment = None, follow: Follow = True, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:  # fmt: skip
+def stop(
+    name: Name = None,
+    env: Environment = None,
+    follow: Follow = True,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
     """Stop a component and keep it ready to be started."""
     _act("stop", name, env, follow=follow, url=url, token=token, as_json=as_json)
 
@@ -136,7 +156,9 @@ def delete(
         follow_run(here, here.client.post(path, {"confirm": ref.name})["run"], follow=follow)
 
 
-def _act(what: str, name: str | None, env: str | None, *, follow: bool, url: str | None, token: str | None, as_json: bool) -> None:  # fmt: skip
+def _act(
+    what: str, name: str | None, env: str | None, *, follow: bool, url: str | None, token: str | None, as_json: bool
+) -> None:
     with session(url, token, as_json) as here:
         body = {"environment": env} if env else {}
         follow_run(here, here.client.post(f"/api/v1/entities/{_ref(name).path}/{what}", body)["run"], follow=follow)

@@ -1,4 +1,5 @@
-"""Pages about the installation itself: what runs, plugins, settings, people, the audit log, the API, the components gallery.
+"""Pages about the installation itself: what runs, plugins, settings, people, the audit log, the API, the components
+gallery.
 
 Owns no data: it shows what others keep. What a slice lets people configure belongs to that slice.
 """

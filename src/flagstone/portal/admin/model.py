@@ -119,7 +119,8 @@ def _operation(
 
 def _body(document: Mapping[str, Any], raw: Mapping[str, Any]) -> tuple[Parameter, ...]:
     content = raw.get("requestBody", {}).get("content", {})
-    schema = next(iter(content.values()), {}).get("schema", {}) if content else {}
+    first: Mapping[str, Any] = next(iter(content.values()), {}) if content else {}
+    schema: Mapping[str, Any] = first.get("schema", {})
     schema = _resolve(document, schema)
     required = set(schema.get("required", ()))
     return tuple(

@@ -31,7 +31,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         server=deps.get(ServerSettings),
         host=deps.get(PluginHost),
         access=deps.get(AccessService),
-        gateway=deps.get(RunGateway),
+        gateway=deps.get(RunGateway),  # type: ignore[type-abstract]
         databases=databases,
     )
     deps.provide(service)

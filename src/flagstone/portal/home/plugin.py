@@ -16,10 +16,11 @@ from flagstone.toolkit.web.pages import Pages
 @hookimpl
 def flagstone_register_slice(deps: Deps) -> Slice:
     """Build the slice."""
+    gateway = deps.get(RunGateway)  # type: ignore[type-abstract]
     return Slice(
         "home",
         room="portal",
-        routers=[web.router(deps.get(CardRegistry), deps.get(RunGateway), deps.get(Pages))],
+        routers=[web.router(deps.get(CardRegistry), gateway, deps.get(Pages))],
         permissions=PERMISSIONS,
         nav=[NavItem("home", "Home", "/", "house", "", 0, "home.page.read")],
         templates=Path(__file__).parent / "templates",
@@ -30,4 +31,5 @@ def flagstone_register_slice(deps: Deps) -> Slice:
 def flagstone_register_ui_cards(deps: Deps) -> list[UICard]:
     """The home page's own cards."""
     catalog = deps.get(CatalogService)
-    return [MineCard(catalog), StartCard(catalog), GettingStartedCard(catalog, deps.get(RunGateway))]
+    gateway = deps.get(RunGateway)  # type: ignore[type-abstract]
+    return [MineCard(catalog), StartCard(catalog), GettingStartedCard(catalog, gateway)]

@@ -1,5 +1,6 @@
-"""What every command shares: the client to the REST API, where its credentials lie, output for people and programs, exit
-codes. Knows no command."""
+"""What every command shares: the client to the REST API, where its credentials lie, output for people and programs,
+exit codes. Knows no command.
+"""
 
 from flagstone.toolkit.cli.client import Client
 from flagstone.toolkit.cli.output import Output, guard

@@ -39,36 +39,45 @@ def follow_run(session: Session, run: dict[str, Any], *, follow: bool = True) ->
     raise typer.Exit(_EXIT.get(final["state"], 0))
 
 
+class _Screen:
+    """The progress bar, and the lines above it."""
+
+    def __init__(self, progress: Progress, run: dict[str, Any]) -> None:
+        self._progress = progress
+        self._task = progress.add_task(run["title"], total=max(1, run["steps_total"]))
+        self._done: set[str] = set()
+
+    def show(self, event: dict[str, Any]) -> None:
+        """One event of the run."""
+        if event["type"] == "log":
+            self._progress.console.print(Text.from_ansi(f"  {event['text']}"), highlight=False)
+        elif event["type"] == "step" and event["state"] == "running":
+            self._progress.console.print(Text(event["step"], style="bold"))
+            self._progress.update(self._task, description=event["step"])
+        elif event["type"] == "step" and event["state"] not in ("pending", "waiting"):
+            self._done.add(event["step"])
+            self._progress.update(self._task, completed=len(self._done))
+
+
 def _watch(session: Session, run: dict[str, Any]) -> None:
-    last: str | None = None
-    tries = 0
-    with Progress(
+    columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=session.out.remarks,
-        transient=True,
-        disable=session.out.as_json,
-    ) as progress:
-        task = progress.add_task(run["title"], total=max(1, run["steps_total"]))
-        done: set[str] = set()
+    )
+    quiet = session.out.as_json
+    with Progress(*columns, console=session.out.remarks, transient=True, disable=quiet) as progress:
+        screen = _Screen(progress, run)
+        last: str | None = None
+        tries = 0
         while True:
             try:
-                for _, last, event in session.client.stream(f"/api/v1/runs/{run['id']}/stream", last_id=last):
-                    tries = 0
-                    if session.out.as_json:
-                        continue
-                    if event["type"] == "log":
-                        progress.console.print(Text.from_ansi(f"  {event['text']}"), highlight=False)
-                    elif event["type"] == "step":
-                        if event["state"] == "running":
-                            progress.console.print(Text(event["step"], style="bold"))
-                            progress.update(task, description=event["step"])
-                        elif event["state"] not in ("pending", "waiting"):
-                            done.add(event["step"])
-                            progress.update(task, completed=len(done))
+                for _, cursor, event in session.client.stream(f"/api/v1/runs/{run['id']}/stream", last_id=last):
+                    last, tries = cursor, 0
+                    if not quiet:
+                        screen.show(event)
             except Unavailable:
                 # The server was restarted or the network blinked: the cursor says where to go on.
                 tries += 1

@@ -1,7 +1,8 @@
 """One way to both databases: SQLite (WAL) for one process, PostgreSQL for many.
 
     with db.read() as conn: ...     a connection for reading
-    with db.write() as conn: ...    a transaction; a nested ``write`` joins it, so that a change, its event and its audit row
+    with db.write() as conn: ...    a transaction; a nested ``write`` joins it, so that a change, its event and its
+    audit row
                                     are written together or not at all
 
 Dialect differences live here and nowhere else.

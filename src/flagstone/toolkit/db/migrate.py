@@ -1,7 +1,7 @@
 """Migrations: Alembic with one branch per slice and per plugin, in one version table per database.
 
-A fingerprint of all scripts is kept in the database, so that a start with nothing to do costs one query and does not even
-import Alembic.
+A fingerprint of all scripts is kept in the database, so that a start with nothing to do costs one query and does not
+even import Alembic.
 """
 
 from __future__ import annotations
@@ -56,16 +56,18 @@ def migrate(db: Database, sources: Sequence[MigrationSource]) -> bool:
         if _stored(conn) == wanted:
             return False
         _upgrade(conn, sources)
-        conn.execute(text(f"CREATE TABLE IF NOT EXISTS {_TABLE} (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL)"))
-        conn.execute(text(f"DELETE FROM {_TABLE}"))
-        conn.execute(text(f"INSERT INTO {_TABLE} (id, fingerprint) VALUES (1, :value)"), {"value": wanted})
+        conn.execute(
+            text("CREATE TABLE IF NOT EXISTS flagstone_schema (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL)")
+        )
+        conn.execute(text("DELETE FROM flagstone_schema"))
+        conn.execute(text("INSERT INTO flagstone_schema (id, fingerprint) VALUES (1, :value)"), {"value": wanted})
     return True
 
 
 def _stored(conn: Connection) -> str | None:
     if not inspect(conn).has_table(_TABLE):
         return None
-    return conn.execute(text(f"SELECT fingerprint FROM {_TABLE}")).scalar()
+    return conn.execute(text("SELECT fingerprint FROM flagstone_schema")).scalar()
 
 
 def _upgrade(conn: Connection, sources: Sequence[MigrationSource]) -> None:

@@ -14,4 +14,6 @@ class PlatformDatabase(Database):
 
 
 class HomeDatabase(Database):
-    """Where this process keeps people, tokens and secrets: the portal's database, or the platform's when it runs alone."""
+    """Where this process keeps people, tokens and secrets: the portal's database, or the platform's when it runs
+    alone.
+    """

@@ -78,7 +78,9 @@ class PluginHost:
         return [(name, name in self._own) for name in self._order]
 
     def call(self, hook: str, *, only: Iterable[str] | None = None, **arguments: Any) -> list[Contribution]:
-        """Call a hook of every plugin in order. A stranger that raises is noted and left out; None answers are left out."""
+        """Call a hook of every plugin in order. A stranger that raises is noted and left out; None answers are left
+        out.
+        """
         wanted = set(only) if only is not None else None
         found: list[Contribution] = []
         implementations = {impl.plugin_name: impl for impl in getattr(self.manager.hook, hook).get_hookimpls()}

@@ -16,15 +16,17 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from flagstone.kernel.errors import Invalid, Problem
 
 PREFIX = "FLAGSTONE_"
-_OTHERS = frozenset({
-    "FLAGSTONE_CONFIG",
-    "FLAGSTONE_SKIP_UI",
-    "FLAGSTONE_BOOTSTRAP_TOKEN_FILE",
-    "FLAGSTONE_TRACE_PLUGINS",
-    "FLAGSTONE_URL",
-    "FLAGSTONE_TOKEN",
-    "FLAGSTONE_TEST_BACKENDS",
-})
+_OTHERS = frozenset(
+    {
+        "FLAGSTONE_CONFIG",
+        "FLAGSTONE_SKIP_UI",
+        "FLAGSTONE_BOOTSTRAP_TOKEN_FILE",
+        "FLAGSTONE_TRACE_PLUGINS",
+        "FLAGSTONE_URL",
+        "FLAGSTONE_TOKEN",
+        "FLAGSTONE_TEST_BACKENDS",
+    }
+)
 """Variables with a meaning of their own, documented in the reference; the rest of the prefix is settings."""
 
 T = TypeVar("T", bound=BaseModel)
@@ -68,7 +70,7 @@ class Settings:
 
         Raises Invalid naming the file and line of a fault.
         """
-        environ = os.environ if environ is None else environ
+        environ = os.environ if environ is None else environ  # noqa: TID251  the one place
         values: dict[str, Any] = {}
         sources: dict[str, str] = {}
         text = ""
@@ -112,7 +114,9 @@ class Settings:
         return section
 
     def value(self, key: str) -> Any:
-        """A raw value by dotted key, None when it is not set: for those that must not load a section of another room."""
+        """A raw value by dotted key, None when it is not set: for those that must not load a section of another
+        room.
+        """
         found: Any = self._values
         for part in key.split("."):
             found = found.get(part) if isinstance(found, dict) else None
@@ -143,7 +147,9 @@ class Settings:
             for field, info in type(model).model_fields.items():
                 key = f"{name}.{field}"
                 value = getattr(model, field)
-                shown = ("(set)" if value.get_secret_value() else "(not set)") if isinstance(value, SecretStr) else value
+                shown = (
+                    ("(set)" if value.get_secret_value() else "(not set)") if isinstance(value, SecretStr) else value
+                )
                 rows.append(
                     Explained(
                         key,
@@ -206,7 +212,9 @@ def _from_variable(name: str, text: str) -> tuple[str, Any]:
         try:
             return key, Path(text).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise Invalid("settings.unreadable_secret", f"{name} names {text}, which cannot be read: {error}.") from error
+            raise Invalid(
+                "settings.unreadable_secret", f"{name} names {text}, which cannot be read: {error}."
+            ) from error
     if text[:1] in "[{":
         try:
             return ".".join(path), json.loads(text)

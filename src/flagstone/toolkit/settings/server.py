@@ -17,7 +17,9 @@ class ServerSettings(SettingsModel):
     port: int = Field(7070, ge=0, le=65535)
     """Port to listen on; 0 picks a free one."""
     public_url: str = ""
-    """The address people use, when it is not http://host:port (behind a proxy). Links, clone URLs and cookies follow it."""
+    """The address people use, when it is not http://host:port (behind a proxy). Links, clone URLs and cookies follow
+    it.
+    """
     data_dir: str = "data"
     """Folder of databases, repositories, releases and logs."""
     log_format: Literal["text", "json"] = "text"
@@ -34,7 +36,9 @@ class DatabaseSettings(SettingsModel):
     """Section ``[database]``: SQLite files in the data folder unless a URL is given."""
 
     url: SecretStr = SecretStr("")
-    """``postgresql://user:password@host/name`` for all databases: schemas ``portal`` and ``platform``, and DBOS's own."""
+    """``postgresql://user:password@host/name`` for all databases: schemas ``portal`` and ``platform``, and DBOS's
+    own.
+    """
     portal_url: SecretStr = SecretStr("")
     """URL of the portal's database alone."""
     platform_url: SecretStr = SecretStr("")
@@ -44,4 +48,6 @@ class DatabaseSettings(SettingsModel):
     pool_size: int = Field(16, ge=1, le=200)
     """Connections kept open per database and process."""
     migrate: bool = True
-    """Bring the schema up to date at start. Turn off where the process may not change it; then run `flagstone db migrate`."""
+    """Bring the schema up to date at start. Turn off where the process may not change it; then run `flagstone db
+    migrate`.
+    """

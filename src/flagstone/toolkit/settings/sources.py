@@ -15,7 +15,9 @@ class SourcesSettings(SettingsModel):
     allowed_folders: tuple[str, ...] = ()
     """Folders below which ``file`` locations, templates and skeletons may be read."""
     allowed_hosts: tuple[str, ...] = ()
-    """Hosts (``host`` or ``host:port``) that may be fetched from. Loopback and private addresses only when named here."""
+    """Hosts (``host`` or ``host:port``) that may be fetched from. Loopback and private addresses only when named
+    here.
+    """
 
     extra_folders: tuple[str, ...] = ()
     """More folders, from the command line (`flagstone up --location PATH`)."""

@@ -19,7 +19,9 @@ _QUIET = ("/static/", "/healthz", "/readyz")
 
 
 class RequestMiddleware:
-    """Gives every request an id (or keeps a well-formed ``X-Request-Id``), returns it, and logs method, path, status, time."""
+    """Gives every request an id (or keeps a well-formed ``X-Request-Id``), returns it, and logs method, path,
+    status, time.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -56,7 +56,7 @@ def install(app: FastAPI, page: ErrorPage | None) -> None:
         return answer(request, _from_http(request, error))
 
     async def on_crash(request: Request, error: Exception) -> Response:
-        log.exception("request failed: %s %s", request.method, request.url.path, exc_info=error)
+        log.error("request failed: %s %s", request.method, request.url.path, exc_info=error)
         crash = FlagstoneError(
             "server.error",
             "Something went wrong in the server.",

@@ -73,7 +73,7 @@ class EventLog:
             self._signals.wait(self.topic, min(left, _LOOK_AGAIN))
         return True
 
-    async def wait_async(self, after: int, timeout: float) -> bool:  # noqa: ASYNC109  as `wait`
+    async def wait_async(self, after: int, timeout: float) -> bool:
         """The same for a coroutine; its look at the database is one indexed read."""
         deadline = time.monotonic() + timeout
         while self._store.last_cursor() <= after:

@@ -57,7 +57,9 @@ def router(identity: IdentityService, pages: Pages, tabs: tuple[tuple[str, str, 
         status = error.status if error else 200
         return pages.render(request, "admin/people.html", page, fragment="admin/_people_rows.html", status=status)
 
-    def show_one(request: Request, account: Account, link: str | None = None, error: FlagstoneError | None = None) -> Response:
+    def show_one(
+        request: Request, account: Account, link: str | None = None, error: FlagstoneError | None = None
+    ) -> Response:
         page = PersonPage(tabs, account, ROLES, link, _by_field(error), error.message if error else "")
         return pages.render(request, "admin/person.html", page, status=error.status if error else 200)
 

@@ -6,9 +6,10 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, Text, select
+
 from flagstone.testing.databases import migrated
 from flagstone.toolkit.db import JsonText, UtcDateTime, insert_ignore, upsert
-from sqlalchemy import Column, Integer, MetaData, Table, Text, select
 
 metadata = MetaData()
 things = Table(
