@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+import threading
 import time
 import tomllib
 from collections.abc import Callable
@@ -64,7 +65,7 @@ class Progress:
     def say(self, text: str = "") -> None:
         """A line for people."""
         if self._console:
-            self._console.print(text)
+            self._console.print(text, soft_wrap=True)
 
 
 def example_folder() -> Path | None:
@@ -82,6 +83,9 @@ def run(options: StartOptions) -> None:
     settings = load_settings(options.config, overrides=_overrides(options))
     server = settings.section("server", ServerSettings)
     configure_logging(form=server.log_format, level=server.log_level)
+    if options.friendly and server.log_format == "text" and server.log_level == "info":
+        # Who watches the terminal wants to see what is wrong, and what they did; not every file that was read.
+        logging.getLogger("flagstone").setLevel(logging.WARNING)
     folder = DataFolder(Path(server.data_dir).expanduser().resolve())
     listener = _listen(server.host, server.port)
     folder.lock()
@@ -200,6 +204,22 @@ def _match_administrator(app: Application, identity: IdentityService) -> None:
         identity.accounts.change(FIRST_ADMIN, actor=system("example"), entity_ref=person)
 
 
+def _tell_of_catalog(app: Application, progress: Progress) -> None:
+    """Say when what the settings name has been read: the first start reads it while people sign in already."""
+    # The catalog is not there when the platform is served alone; this runs in `flagstone up` only.
+    from flagstone.portal.catalog import CatalogQuery, CatalogService
+
+    catalog = app.deps.get(CatalogService)
+    before = -1
+    while app.started:
+        count = catalog.count(CatalogQuery())
+        if count == before:
+            progress.step(f"The catalog holds {count} entities")
+            return
+        before = count
+        time.sleep(1)
+
+
 def _welcome(app: Application, options: StartOptions, progress: Progress) -> None:
     url = base_url(app)
     identity = app.deps.get(IdentityService)
@@ -217,6 +237,8 @@ def _welcome(app: Application, options: StartOptions, progress: Progress) -> Non
         progress.say(f"  Sign in at {url}/login")
     progress.say("  Stop with Ctrl-C.")
     progress.say()
+    if options.friendly:
+        threading.Thread(target=_tell_of_catalog, args=(app, progress), daemon=True, name="progress").start()
     if not options.friendly:
         log.info("serving on %s", url)
         if link:
