@@ -77,9 +77,8 @@ class Database:
             "synchronous=NORMAL",
             "foreign_keys=ON",
             f"busy_timeout={_BUSY_MS}",
-            "cache_size=-16000",
+            "cache_size=-6000",
             "temp_store=MEMORY",
-            "mmap_size=268435456",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
