@@ -300,6 +300,7 @@ def test_unregistering_says_on_whose_behalf(tmp_path):
     [(kind, _, data)] = bench.run(CatalogUnregister(), inputs).events
     assert kind == "catalog.location.withdrawn"
     assert data["owner"] == "group:default/payments"
+    assert data["role"] == "developer"
 
 
 @pytest.mark.parametrize(
