@@ -13,7 +13,8 @@ class Event(Wire):
     """``cursor`` grows by one or more within a room; ``id`` is unique, so that a handler can be idempotent.
 
     Types in use: ``catalog.location.requested`` {type, target, entity_refs}, ``catalog.location.withdrawn`` {type,
-    target, entity_ref, owner, role}, ``repository.pushed`` {repository, branch, before, after, paths}, ``repository.deleted`` {repository},
+    target, entity_ref, owner, role}, ``repository.pushed`` {repository, branch, before, after, paths},
+    ``repository.deleted`` {repository},
     ``run.changed`` {state, title}, ``deployment.changed`` {entity_ref, environment, state, message}.
     """
 
