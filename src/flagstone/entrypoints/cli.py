@@ -123,7 +123,7 @@ def load_commands(wanted: str | None = None) -> typer.Typer:
 
     ``wanted`` is the command that will run, when it is known: one about the process needs no slice's.
     """
-    for module in ("local", "develop", "reference"):
+    for module in ("local", "develop", "reference", "catalog_files"):
         importlib.import_module(f"flagstone.entrypoints.{module}").register(app)
     if wanted in _ABOUT_THE_PROCESS:
         return app

@@ -119,6 +119,7 @@ def _locations(options: StartOptions, folder: DataFolder) -> dict[str, Any]:
     folder.remember(example=bool(example), locations=locations, allow_hosts=hosts)
     folders: list[str] = []
     found: list[dict[str, str]] = []
+    kinds: list[str] = []
     if example:
         acme = example_folder()
         if acme is None:
@@ -127,6 +128,7 @@ def _locations(options: StartOptions, folder: DataFolder) -> dict[str, Any]:
             )
         folders.append(str(acme))
         found.append({"type": "file", "target": str(acme / "catalog-info.yaml")})
+        kinds = [str(file) for file in sorted((acme / "kinds").glob("*.kind.yaml"))]
     for location in locations:
         if location.startswith(("http://", "https://")):
             found.append({"type": "url", "target": location})
@@ -134,7 +136,12 @@ def _locations(options: StartOptions, folder: DataFolder) -> dict[str, Any]:
             path = Path(location).expanduser().resolve()
             folders.append(str(path if path.is_dir() else path.parent))
             found.append({"type": "file", "target": str(path)})
-    return {"sources.extra_folders": folders, "sources.extra_hosts": hosts, "catalog.extra_locations": found}
+    return {
+        "sources.extra_folders": folders,
+        "sources.extra_hosts": hosts,
+        "catalog.extra_locations": found,
+        "catalog.extra_kinds": kinds,
+    }
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -16,12 +16,14 @@ from flagstone.portal.catalog.model import CatalogQuery
 from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.permissions import PERMISSIONS
 from flagstone.portal.catalog.service.catalog import CatalogService
+from flagstone.portal.catalog.service.declared import DeclaredKinds, read_kinds
 from flagstone.portal.catalog.service.ingest import IngestService
 from flagstone.portal.catalog.service.locations import LocationService
 from flagstone.portal.catalog.service.records import RecordService, StarService
 from flagstone.portal.catalog.settings import CatalogSettings
 from flagstone.portal.catalog.store import CatalogStore
 from flagstone.portal.catalog.web.cards import CardRegistry
+from flagstone.portal.catalog.web.declared_cards import declared_cards
 from flagstone.portal.catalog.web.own_cards import own_cards
 from flagstone.sdk import Deps, NavItem, PaletteEntry, Slice, SourceContext, UICard, hookimpl
 from flagstone.toolkit.db import PortalDatabase
@@ -42,6 +44,8 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     reading = deps.settings("sources", SourcesSettings)
     fetcher = Fetcher([AllowedHost.parse(host) for host in reading.hosts], setting="sources.allowed_hosts")
     store, kinds = CatalogStore(deps.get(PortalDatabase)), KindRegistry()
+    declared = DeclaredKinds(read_kinds([*settings.kinds, *settings.extra_kinds]))
+    deps.provide(declared)
     ingest = IngestService(store, kinds, (), source_context(gateway, settings, reading, fetcher), settings)
     catalog = CatalogService(store, kinds)
     locations = LocationService(store, ingest, access, audit)
@@ -87,6 +91,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         start=start,
         ready=lambda: None if refresh.prepared and not ingest.never_read() else "the catalog is being read",
         stop=stop,
+        sealed=lambda: declared.add_to(kinds),
         collects={
             "flagstone_register_entity_kinds": kinds.add,
             "flagstone_register_entity_sources": ingest.add_source,
@@ -98,7 +103,8 @@ def flagstone_register_slice(deps: Deps) -> Slice:
 @hookimpl
 def flagstone_register_ui_cards(deps: Deps) -> Iterable[UICard]:
     """Our own cards."""
-    return own_cards(deps.get(CatalogService), deps.get(RecordService))
+    catalog = deps.get(CatalogService)
+    return [*own_cards(catalog, deps.get(RecordService)), *declared_cards(catalog, deps.get(DeclaredKinds).kinds)]
 
 
 def source_context(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, field_validator
 
 from flagstone.toolkit.settings import SettingsModel
 
@@ -14,6 +16,43 @@ class LocationSetting(SettingsModel):
     """Kind of source: ``file``, ``url`` or ``hosted``."""
     target: str
     """What to read: an absolute path, an address, or ``project/repository/path`` in the built-in git hosting."""
+
+
+class AllowedKind(SettingsModel):
+    """A kind that a rule allows."""
+
+    kind: str
+    """Name of the kind, such as ``Component``."""
+    spec_type: str = Field(default="", alias="spec.type")
+    """Only entities of this ``spec.type``; empty: all."""
+
+
+class RulePlace(SettingsModel):
+    """Locations that a rule is about."""
+
+    type: str
+    """Kind of source: ``file``, ``url`` or ``hosted``."""
+    exact: str = ""
+    """The target, exactly."""
+    pattern: str = ""
+    """A pattern of targets, such as ``https://git.acme.example/**``."""
+
+
+class RuleSetting(SettingsModel):
+    """What may come from where."""
+
+    allow: list[AllowedKind] = Field(min_length=1)
+    """Kinds: names, or tables with ``kind`` and ``spec.type``."""
+    locations: list[RulePlace] = Field(default_factory=list)
+    """Registered locations that they may come from; none: all."""
+
+    @field_validator("allow", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        """A bare name stands for the kind."""
+        return (
+            [{"kind": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+        )
 
 
 class CatalogSettings(SettingsModel):
@@ -31,3 +70,11 @@ class CatalogSettings(SettingsModel):
     """A read that would remove more than this share of a location's entities stops and asks."""
     deletion_guard_minimum: int = Field(default=5, ge=0)
     """Up to this many removals are never asked about."""
+    kinds: list[str] = Field(default_factory=list)
+    """Files that declare kinds of entities beside the built-in ones (absolute paths of ``*.kind.yaml`` files)."""
+    extra_kinds: list[str] = Field(default_factory=list)
+    """More of them, from the command line (those of the example organisation)."""
+    rules: list[RuleSetting] = Field(default_factory=list)
+    """Which kinds may come from which registered location. Without rules everything may; with some, only what one allows."""
+    tombstone_days: int = Field(default=30, ge=1)
+    """How long removed entities are listed with the means to bring them back. The history keeps them for good."""

@@ -53,7 +53,8 @@ def validate(entity: Any, kinds: KindRegistry) -> list[Fault]:
     if "spec" in entity and not isinstance(entity["spec"], dict):
         found.append(Fault("catalog.policy", f"spec must be an object, not {_what(entity['spec'])}.", ("spec",)))
     elif known is not None:
-        errors = [fault for error in known.validator.iter_errors(entity) for fault in _schema_faults(error)]
+        # One error for each missing field comes from the schema, each of which names all that are required.
+        errors = list(dict.fromkeys(f for e in known.validator.iter_errors(entity) for f in _schema_faults(e)))
         found += errors
         found += _references(entity, known, {fault.path for fault in errors})
     return found

@@ -13,6 +13,7 @@ from flagstone.kernel.errors import FlagstoneError, Problem
 from flagstone.portal.catalog.model.documents import FileOrigin, children_of, draft_of, ref_of
 from flagstone.portal.catalog.model.draft import Draft
 from flagstone.portal.catalog.model.kinds import KindRegistry
+from flagstone.portal.catalog.model.rules import Rules
 from flagstone.portal.catalog.model.validation import Fault, Path, validate
 from flagstone.sdk import EntitySource, SourceContext, SourceFile, SourceSnapshot
 from flagstone.toolkit.yaml import Document, read_yaml
@@ -59,11 +60,19 @@ class Parsed:
 class DocumentReader:
     """Reads the documents of one snapshot. Made anew for each."""
 
-    def __init__(self, source: EntitySource, ctx: SourceContext, kinds: KindRegistry, origin_ref: str) -> None:
+    def __init__(
+        self,
+        source: EntitySource,
+        ctx: SourceContext,
+        kinds: KindRegistry,
+        origin_ref: str,
+        rules: Rules | None = None,
+    ) -> None:
         self._source = source
         self._ctx = ctx
         self._kinds = kinds
         self._origin_ref = origin_ref
+        self._rules = rules or Rules()
         self._parsed = Parsed()
         self._seen: dict[str, str] = {}
         self._beside: dict[tuple[str, str], bytes] = {}
@@ -99,6 +108,15 @@ class DocumentReader:
         if faults:
             self._broken(document, file, name, ref, faults)
             return
+        if not self._rules.allows(value, self._origin_ref):
+            fault = Fault(
+                "catalog.forbidden_kind",
+                f"{value['kind']} entities may not come from {self._origin_ref}.",
+                ("kind",),
+                "Move it to a location that may bring them, or have an administrator extend catalog.rules.",
+            )
+            self._parsed.problems.append(Found(fault.code, problem_of(fault, document, name), ref))
+            return
         origin = FileOrigin(file.location, self._origin_ref, file.path, file.commit, file.view_url, file.edit_url)
         text = _source_text(lines, document.line)
         draft = draft_of(value, self._kinds, origin, line=document.line, source_text=text)
@@ -127,7 +145,7 @@ class DocumentReader:
             self._parsed.kept_refs.add(ref)
             self._parsed.keep_children |= ref.startswith("location:")
         for fault in faults:
-            self._parsed.problems.append(Found(fault.code, _problem(fault, document, name), ref))
+            self._parsed.problems.append(Found(fault.code, problem_of(fault, document, name), ref))
 
     def _children(self, document: Document, value: Any, file: SourceFile, name: str, ref: str) -> None:
         for child in children_of(value):
@@ -136,7 +154,7 @@ class DocumentReader:
                 target = self._child_target(type_, child.target, file)
             except FlagstoneError as error:
                 fault = Fault(error.code, error.message, child.path, error.hint)
-                self._parsed.problems.append(Found(error.code, _problem(fault, document, name), ref))
+                self._parsed.problems.append(Found(error.code, problem_of(fault, document, name), ref))
                 self._parsed.keep_children = True
                 continue
             self._parsed.children.append(Child(type_, target, child.presence))
@@ -214,7 +232,8 @@ def digest_of_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _problem(fault: Fault, document: Document, name: str) -> Problem:
+def problem_of(fault: Fault, document: Document, name: str) -> Problem:
+    """A fault with the line that it stands on."""
     line = None
     for end in range(len(fault.path), -1, -1):
         line = document.line_of(fault.path[:end]) if end else document.line

@@ -13,6 +13,7 @@ from flagstone.kernel.clock import Now, utc_now
 from flagstone.kernel.errors import Conflict, FlagstoneError, Invalid, NotFound, Temporary
 from flagstone.portal.catalog.model import Location
 from flagstone.portal.catalog.model.kinds import KindRegistry
+from flagstone.portal.catalog.service.declared import rules_of
 from flagstone.portal.catalog.service.documents import DocumentReader, Parsed, digest_of_bytes
 from flagstone.portal.catalog.service.sync import Report, Sync
 from flagstone.portal.catalog.settings import CatalogSettings
@@ -47,6 +48,7 @@ class IngestService:
             self.add_source(source)
         self._ctx = ctx
         self._settings = settings
+        self._rules = rules_of(settings)
         self._now = now
         self._sync = Sync(store, settings, now, self.next_read)
 
@@ -151,7 +153,7 @@ class IngestService:
         """Read without writing anything. Raises what the source raises."""
         source = self.source(type_)
         snapshot = source.read(target, self._ctx)
-        return snapshot, DocumentReader(source, self._ctx, self._kinds, f"{type_}:{target}").read(snapshot)
+        return snapshot, DocumentReader(source, self._ctx, self._kinds, f"{type_}:{target}", self._rules).read(snapshot)
 
     def beside(self, location_ref: str, path: str) -> bytes:
         """A file beside an entity's file. Raises NotFound, Denied, Unavailable, Invalid."""
@@ -174,7 +176,7 @@ class IngestService:
         if snapshot.unchanged:
             return self._sync.still(location, snapshot.version)
         origin = self._store.locations.origin_of(location.id)
-        parsed = DocumentReader(source, self._ctx, self._kinds, origin).read(snapshot)
+        parsed = DocumentReader(source, self._ctx, self._kinds, origin, self._rules).read(snapshot)
         report = self._sync.apply(location, snapshot, parsed, actor)
         if report is not None and (report.created or report.changed or report.removed or report.problems):
             log.info(

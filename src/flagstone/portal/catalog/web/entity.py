@@ -21,12 +21,11 @@ from flagstone.portal.catalog.service.records import RecordService, StarService
 from flagstone.portal.catalog.web.cards import CardRegistry, ShownCard
 from flagstone.portal.catalog.web.drawing import draw
 from flagstone.portal.catalog.web.readme import readme_html
-from flagstone.portal.catalog.web.views import EntityLink, link_of, links_of, tone_of
+from flagstone.portal.catalog.web.views import EntityLink, icon_of, link_of, links_of, tone_of
 from flagstone.sdk import CardContext
 from flagstone.sdk.guards import permit
 from flagstone.toolkit.web.diff import diff_lines
 from flagstone.toolkit.web.graph import GraphDrawing
-from flagstone.toolkit.web.icons import icon_name
 from flagstone.toolkit.web.markdown import Heading
 from flagstone.toolkit.web.pages import Pages
 from flagstone.toolkit.yaml import dump_yaml
@@ -247,7 +246,7 @@ class EntityViews:
         return Head(
             entity=entity,
             kind=entity.kind,
-            icon=icon_name(entity.kind, entity.type),
+            icon=icon_of(entity.kind, entity.type, self._catalog.kinds),
             owner=links.get(entity.owner or ""),
             system=links.get(entity.system or ""),
             tone=tone_of(entity.lifecycle),

@@ -14,9 +14,8 @@ from flagstone.kernel.actor import Principal
 from flagstone.portal.catalog.model import SORT_FIELDS, CatalogQuery, EntityRow, FacetValue, SortField
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.records import StarService
-from flagstone.portal.catalog.web.views import EntityLink, link_of, links_of, tone_of
+from flagstone.portal.catalog.web.views import EntityLink, icon_of, link_of, links_of, tone_of
 from flagstone.sdk.guards import permit
-from flagstone.toolkit.web.icons import icon_name
 from flagstone.toolkit.web.pages import Pages, is_fragment
 
 _PAGE = 50
@@ -223,7 +222,7 @@ class Listing:
         return [
             ListRow(
                 row,
-                icon_name(row.kind, row.type),
+                icon_of(row.kind, row.type, self._catalog.kinds),
                 self._catalog.kinds.label(row.kind),
                 links.get(row.owner or ""),
                 links.get(row.system or ""),

@@ -280,7 +280,7 @@ class RelatedCard(_Card):
         rows = self._catalog.rows([ref for some in refs.values() for ref in some[:_FEW]])
         groups = [
             Group(
-                _LABELS[type_],
+                _LABELS.get(type_, type_),
                 [link_of(ref, rows.get(ref), self._catalog.kinds) for ref in some[:_FEW]],
                 max(0, len(some) - _FEW),
             )

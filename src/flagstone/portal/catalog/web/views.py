@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flagstone.portal.catalog.model import EntityRow
 from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.service.catalog import CatalogService
-from flagstone.toolkit.web.icons import icon_name
+from flagstone.toolkit.web.icons import FALLBACK, icon_name
 
 LIFECYCLE_TONES = {"deprecated": "warn", "experimental": "info"}
 
@@ -31,13 +31,19 @@ def href_of(ref: str) -> str:
     return "/catalog/" + ref.replace(":", "/", 1)
 
 
+def icon_of(kind: str, type_: str | None, kinds: KindRegistry) -> str:
+    """The icon of an entity: by its type, else by its kind; a declared kind brings its own."""
+    found = icon_name(kind, type_)
+    return kinds.icon(kind) if found == FALLBACK else found
+
+
 def link_of(ref: str, row: EntityRow | None, kinds: KindRegistry) -> EntityLink:
     """A link to an entity, by what is known of it."""
     kind, _, rest = ref.partition(":")
     name = rest.partition("/")[2]
     label = row.title if row is not None else name
     note = (row.type if row is not None and row.type else kinds.label(kind)) or ""
-    icon = icon_name(kind, row.type if row is not None else None)
+    icon = icon_of(kind, row.type if row is not None else None, kinds)
     return EntityLink(ref, label, href_of(ref), icon, kinds.label(kind), note, row is not None)
 
 
