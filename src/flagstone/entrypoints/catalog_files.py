@@ -74,7 +74,8 @@ def _judge(paths: Sequence[str], kinds: Sequence[str]) -> Verdict:
     host = PluginHost(PROJECT, hooks)
     host.discover()
     others = [kind for found in host.call("flagstone_register_entity_kinds") for kind in found.value]
-    return judge([os.path.normpath(Path.cwd() / path) for path in paths], [*BACKSTAGE_KINDS, *others], kinds, FileSource())
+    targets = [os.path.normpath(Path.cwd() / path) for path in paths]
+    return judge(targets, [*BACKSTAGE_KINDS, *others], kinds, FileSource())
 
 
 def _shown(problem: Problem) -> Problem:

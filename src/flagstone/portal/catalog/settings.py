@@ -75,6 +75,6 @@ class CatalogSettings(SettingsModel):
     extra_kinds: list[str] = Field(default_factory=list)
     """More of them, from the command line (those of the example organisation)."""
     rules: list[RuleSetting] = Field(default_factory=list)
-    """Which kinds may come from which registered location. Without rules everything may; with some, only what one allows."""
+    """Which kinds may come from which registered location. With none, everything may come from everywhere."""
     tombstone_days: int = Field(default=30, ge=1)
     """How long removed entities are listed with the means to bring them back. The history keeps them for good."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from flagstone.kernel.errors import FlagstoneError, Invalid, Problem, Unavailable
+from flagstone.portal.catalog.model.draft import Draft
 from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.service.declared import DeclaredKinds, read_kinds
-from flagstone.portal.catalog.service.documents import DocumentReader
+from flagstone.portal.catalog.service.documents import Child, DocumentReader
 from flagstone.sdk import EntityKind, EntitySource, SourceContext
 
 _MAX_LOCATIONS = 10_000
@@ -59,17 +60,21 @@ def judge(
         parsed = DocumentReader(source, ctx, registry, f"{source.type}:{target}").read(snapshot)
         for found in parsed.problems:
             (errors if found.level == "error" else warnings).append(_whole(found.problem, target))
-        for draft in parsed.drafts:
-            where = f"{draft.source_ref.partition(':')[2]}:{draft.source_line}"
-            first = declared.setdefault(draft.ref, where)
-            if first != where:
-                warnings.append(_twice(draft.ref, where, first))
-        for child in parsed.children:
-            if child.type != source.type:
-                continue
-            if child.presence != "optional" or Path(child.target).exists():
-                waiting.append(child.target)
+        warnings += _duplicates(parsed.drafts, declared)
+        waiting += [child.target for child in parsed.children if child.type == source.type and _there(child)]
     return Verdict(len(declared), tuple(errors), tuple(warnings))
+
+
+def _duplicates(drafts: Iterable[Draft], declared: dict[str, str]) -> Iterator[Problem]:
+    for draft in drafts:
+        where = f"{draft.source_ref.partition(':')[2]}:{draft.source_line}"
+        first = declared.setdefault(draft.ref, where)
+        if first != where:
+            yield _twice(draft.ref, where, first)
+
+
+def _there(child: Child) -> bool:
+    return child.presence != "optional" or Path(child.target).exists()
 
 
 def _whole(problem: Problem, target: str) -> Problem:
