@@ -82,7 +82,8 @@ def test_every_page_is_accessible_and_fits(browser, acme, state, api_name, theme
         ]
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append("overflows")
-        if page.locator("h1").count() != 1:
+        # The gallery of components shows the empty state of a whole page, too.
+        if page.locator("h1").count() != 1 and name != "components":
             found.append(f"{page.locator('h1').count()} h1")
         visitor.shot(f"page-{name}-{theme}-{size[0]}")
         found += [text for text in visitor.complaints if not (name == "not-found" and "404" in text)]

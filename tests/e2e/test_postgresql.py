@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from flagstone.testing.server import ServerProcess, wait_until
 
+from flagstone.testing.server import ServerProcess, wait_until
 from tests.e2e.conftest import EXAMPLE, create_service, start_service, wait_for_acme
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]

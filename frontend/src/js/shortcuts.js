@@ -50,6 +50,8 @@ function onKey(event) {
     togglePalette();
     return;
   }
+  // Escape leaves the filter, so that the single keys work again.
+  if (event.key === "Escape" && event.target.matches?.("[data-slash]")) event.target.blur();
   const modified = event.ctrlKey || event.metaKey || event.altKey;
   if (modified || isTyping(event.target) || one("dialog[open]") || !singleKeysOn()) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;

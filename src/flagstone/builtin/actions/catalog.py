@@ -168,7 +168,13 @@ class CatalogUnregister(Action):
 
     def run(self, ctx: ActionContext, inputs: Any) -> Outputs:
         """Ask. ``owner`` is on whose behalf it was allowed: the catalog compares it with the entity's own."""
-        data = {"type": inputs.type, "target": inputs.target, "entity_ref": inputs.entity_ref, "owner": ctx.owner}
+        data = {
+            "type": inputs.type,
+            "target": inputs.target,
+            "entity_ref": inputs.entity_ref,
+            "owner": ctx.owner,
+            "role": ctx.actor.role,
+        }
         ctx.emit("catalog.location.withdrawn", f"{inputs.type}:{inputs.target}", data)
         if inputs.entity_ref:
             ctx.link(inputs.entity_ref)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Send
 
 from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
 from flagstone.kernel.actor import Principal
@@ -22,6 +25,8 @@ from flagstone.platform.repositories.settings import RepositoriesSettings
 from flagstone.sdk.guards import permit
 from flagstone.toolkit.git import GitEnvironment, GitHttp, GitRepository
 from flagstone.toolkit.git.http import Scope, Service
+
+_CLONE_ADDRESS = re.compile(r"/([\w.-]+/[\w.-]+?)(?:\.git)?/?", re.ASCII)
 
 Reader = Annotated[Principal, permit(READ)]
 Commit = Annotated[str | None, Query(description="Commit id; default: head of the default branch.")]
@@ -86,7 +91,7 @@ def git_app(
     environment: GitEnvironment,
     principal_for_token: Callable[[str], Principal],
     settings: RepositoriesSettings,
-) -> GitHttp:
+) -> ASGIApp:
     """The ASGI app to mount at ``/git``."""
 
     def authorize(scope: Scope, name: str, git_service: Service) -> GitRepository:
@@ -97,7 +102,7 @@ def git_app(
     def pushed(scope: Scope, name: str, _before: Mapping[str, str], _after: Mapping[str, str]) -> None:
         pushes.sync(name, scope["state"]["git_principal"])
 
-    return GitHttp(
+    git = GitHttp(
         environment,
         authorize,
         pushed,
@@ -105,6 +110,24 @@ def git_app(
         concurrency=settings.concurrency,
         timeout=settings.timeout_seconds,
     )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        # Who opens a clone address in a browser wants to see the repository.
+        page = _page_of(scope)
+        if page is not None:
+            await RedirectResponse(page, 303)(scope, receive, send)
+        else:
+            await git(scope, receive, send)
+
+    return app
+
+
+def _page_of(scope: Scope) -> str | None:
+    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or scope["query_string"]:
+        return None
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    match = _CLONE_ADDRESS.fullmatch(path)
+    return f"/repositories/{match.group(1)}" if match else None
 
 
 def _token(scope: Scope) -> str:

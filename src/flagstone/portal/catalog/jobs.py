@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from flagstone.contracts.events import Event
 from flagstone.contracts.gateway import RunGateway
 from flagstone.foundation.events import PortalEvents
-from flagstone.kernel.errors import FlagstoneError, Invalid
+from flagstone.kernel.errors import Denied, FlagstoneError, Invalid
 from flagstone.portal.catalog.service.ingest import IngestService
 from flagstone.portal.catalog.service.locations import LocationService
 
@@ -118,13 +119,13 @@ class EventJob:
             self._once(event, self._locations.accept)
             self._wake()
         elif event.type == "catalog.location.withdrawn":
-            self._once(event, self._locations.withdraw)
+            self._once(event, partial(self._locations.withdraw, owner=data.get("owner"), role=data.get("role")))
 
     @staticmethod
     def _once(event: Event, call: Callable[..., object]) -> None:
         try:
             call(str(event.data["type"]), str(event.data["target"]), actor=event.actor)
-        except Invalid as error:
+        except (Invalid, Denied) as error:
             # Trying again cannot mend what the event says.
             log.error("the event %s (%s) cannot be followed: %s", event.id, event.type, error)
 

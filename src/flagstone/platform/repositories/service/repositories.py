@@ -236,7 +236,7 @@ class RepositoryService:
             description=item.description,
             default_branch=item.default_branch,
             clone_url=url,
-            web_url=url,
+            web_url=f"{self._base_url()}/repositories/{item.name}",
             owner=item.owner,
             head=item.head,
             updated_at=item.updated_at,

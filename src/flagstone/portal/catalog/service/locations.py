@@ -9,7 +9,7 @@ from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import AuditLog
 from flagstone.kernel.actor import Principal, system
 from flagstone.kernel.clock import Now, utc_now
-from flagstone.kernel.errors import Conflict, FlagstoneError, Invalid, NotFound, Problem
+from flagstone.kernel.errors import Conflict, Denied, FlagstoneError, Invalid, NotFound, Problem
 from flagstone.kernel.paging import Page
 from flagstone.portal.catalog.model import Location, LocationOrigin
 from flagstone.portal.catalog.model.draft import Draft
@@ -21,6 +21,7 @@ from flagstone.portal.catalog.store import CatalogStore
 
 _MAX_PREVIEW_LOCATIONS = 50
 _MAX_PREVIEW_ENTITIES = 2_000
+_MAY_DELETE_ALL = ("maintainer", "admin")
 _SYSTEM = system("catalog")
 
 
@@ -176,10 +177,25 @@ class LocationService:
             self._store.locations.mark_due(self._now(), ids=[location.id])
         return location
 
-    def withdraw(self, type_: str, target: str, *, actor: str) -> int:
-        """Take back what a run registered. Returns how many entities went; 0 when there was nothing."""
+    def withdraw(
+        self, type_: str, target: str, *, actor: str, owner: str | None = None, role: str | None = None
+    ) -> int:
+        """Take back what a run registered. Returns how many entities went; 0 when there was nothing.
+
+        The platform knows no owners: it let the run do this on behalf of ``owner``. Raises Denied when anything that comes
+        from the location belongs to somebody else, unless ``role`` may delete everywhere.
+        """
         location = self._store.locations.find(*_cleaned(type_, target))
-        return self._remove(_SYSTEM, location, requested_by=actor) if location else 0
+        if location is None:
+            return 0
+        owners = self._store.reader.owners_of_locations(self._store.locations.below(location.id))
+        if role not in _MAY_DELETE_ALL and owners != {owner}:
+            raise Denied(
+                "catalog.not_the_owner",
+                f"{location.ref} brings entities of {', '.join(sorted(owners)) or 'nobody'}, and the run acted for {owner}.",
+                hint="One of their owners or a maintainer may unregister it.",
+            )
+        return self._remove(_SYSTEM, location, requested_by=actor)
 
     def withdraw_repository(self, repository: str, *, actor: str) -> int:
         """Remove every location that reads a hosted repository that is gone. Returns how many entities went."""

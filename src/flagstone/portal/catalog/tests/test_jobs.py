@@ -114,11 +114,25 @@ def test_what_is_withdrawn_goes_and_withdrawing_twice_is_fine(running, component
     data = {"type": "hosted", "target": f"acme/shop/{CATALOG}"}
     running.gateway.tell("catalog.location.requested", "x", data)
     until(running.refs)
+    data["role"] = "maintainer"
     running.gateway.tell("catalog.location.withdrawn", "x", data)
     running.gateway.tell("catalog.location.withdrawn", "x", data)
     until(lambda: not running.refs())
     reader = running.foundation.events.reader("catalog", source=lambda _after, _limit: [])
     until(lambda: reader.state.cursor == 4)
+
+
+def test_what_belongs_to_others_cannot_be_withdrawn_by_claiming_another_owner(running, component):
+    running.gateway.push("acme/shop", **{CATALOG: component("shop")})
+    data = {"type": "hosted", "target": f"acme/shop/{CATALOG}"}
+    running.gateway.tell("catalog.location.requested", "x", data)
+    until(running.refs)
+    running.gateway.tell(
+        "catalog.location.withdrawn", "x", {**data, "owner": "group:default/strangers", "role": "developer"}
+    )
+    reader = running.foundation.events.reader("catalog", source=lambda _after, _limit: [])
+    until(lambda: reader.state.cursor >= 3)
+    assert running.refs() == ["component:default/shop"]
 
 
 def test_a_location_that_cannot_be_read_yet_is_registered_and_read_when_it_can(running, component):

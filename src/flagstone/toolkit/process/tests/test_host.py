@@ -103,7 +103,7 @@ def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(start, tmp_pat
     pids_in(tmp_path / "log", 1)
     started = time.monotonic()
     assert process.stop(grace=0.5) == -signal.SIGKILL
-    assert 0.4 < time.monotonic() - started < 5
+    assert 0.4 < time.monotonic() - started < 60
 
 
 def test_a_missing_program_is_named(host, tmp_path):
