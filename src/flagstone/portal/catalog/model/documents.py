@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flagstone.kernel.refs import EntityRef, parse_ref
-from flagstone.portal.catalog.model.draft import Draft, digest_of
+from flagstone.portal.catalog.model.draft import Draft, digest_of, parts_of
 from flagstone.portal.catalog.model.kinds import KindRegistry, Known, value_at
+from flagstone.portal.catalog.model.search_rows import rows_without_uid
 
 BY_LOCATION = "backstage.io/managed-by-location"
 BY_ORIGIN = "backstage.io/managed-by-origin-location"
@@ -56,7 +56,7 @@ def draft_of(
     entity: Mapping[str, Any], kinds: KindRegistry, origin: FileOrigin, *, line: int, source_text: str
 ) -> Draft:
     """The draft of a document that :func:`validate` found no fault in."""
-    data = copy.deepcopy(dict(entity))
+    data = _copied(entity)
     metadata: dict[str, Any] = data["metadata"]
     metadata.pop("uid", None)
     metadata.pop("etag", None)
@@ -73,6 +73,7 @@ def draft_of(
     _sort_reference_lists(data, known)
     ref = str(EntityRef(data["kind"], metadata["namespace"], metadata["name"]))
     relations, owner, system = _relations(data, known, ref)
+    head, tail = parts_of(data)
     return Draft(
         ref=ref,
         data=data,
@@ -87,7 +88,17 @@ def draft_of(
         view_url=origin.view_url,
         edit_url=origin.edit_url,
         source_text=source_text,
+        head=head,
+        tail=tail,
+        rows=tuple(rows_without_uid(data)),
     )
+
+
+def _copied(value: Any) -> Any:
+    """A deep copy of JSON data, several times faster than the general one."""
+    if isinstance(value, Mapping):
+        return {key: _copied(part) for key, part in value.items()}
+    return [_copied(part) for part in value] if isinstance(value, list) else value
 
 
 def children_of(entity: Mapping[str, Any]) -> list[ChildTarget]:

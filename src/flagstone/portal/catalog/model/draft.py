@@ -30,6 +30,12 @@ class Draft:
     view_url: str | None
     edit_url: str | None
     source_text: str
+    head: str = ""
+    """The final JSON up to the end of the metadata, which stays open: uid and etag come last."""
+    tail: str = ""
+    """What follows them: the rest of the metadata's braces, and spec."""
+    rows: tuple[Row, ...] = ()
+    """Search rows, but for the uid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +61,65 @@ def digest_of(data: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def parts_of(data: Mapping[str, Any]) -> tuple[str, str]:
+    """(head, tail): the final JSON before and after what the catalog adds to the metadata."""
+    metadata = {key: value for key, value in data["metadata"].items() if key not in ("uid", "etag")}
+    top = {"apiVersion": data["apiVersion"], "kind": data["kind"], "metadata": metadata}
+    head = _json(top)[:-2]
+    return head, f'}},"spec":{_json(data["spec"])}' if "spec" in data else "}"
+
+
 def final(
     data: Mapping[str, Any], uid: str, relations: Iterable[tuple[str, str]], statuses: Sequence[Status] = ()
 ) -> tuple[str, str]:
     """(JSON text, etag) of an entity with all that the catalog adds. ``relations``: (type, target ref), sorted here."""
-    metadata = {key: value for key, value in data["metadata"].items() if key not in ("uid", "etag")}
-    found = [{"type": type_, "targetRef": target} for type_, target in sorted(set(relations))]
-    entity: dict[str, Any] = {"apiVersion": data["apiVersion"], "kind": data["kind"], "metadata": metadata}
-    if "spec" in data:
-        entity["spec"] = data["spec"]
-    entity["relations"] = found
-    etag = digest_of({**entity, "uid": uid, "statuses": [item.message for item in statuses]})[:40]
-    entity["metadata"] = {**metadata, "uid": uid, "etag": etag}
+    return assembled(*parts_of(data), digest_of(data), uid, relations, statuses)
+
+
+def assembled(
+    head: str,
+    tail: str,
+    digest: str,
+    uid: str,
+    relations: Iterable[tuple[str, str]],
+    statuses: Sequence[Status] = (),
+) -> tuple[str, str]:
+    """The same from parts."""
+    etag, end = _end(digest, uid, relations, statuses)
+    return f'{head},"uid":"{uid}","etag":"{etag}"{tail}{end}', etag
+
+
+def reassembled(
+    body: str, etag: str, digest: str, uid: str, relations: Iterable[tuple[str, str]], statuses: Sequence[Status] = ()
+) -> tuple[str, str]:
+    """(JSON text, etag) with other relations or statuses, from the final JSON that had ``etag``; it is not parsed."""
+    new, end = _end(digest, uid, relations, statuses)
+    if new == etag:
+        return body, etag
+    # Nothing behind the last one holds such a key: relations have two keys, and quotes in messages are escaped.
+    start = body[: body.rindex(_RELATIONS)]
+    old = f',"uid":"{uid}","etag":"{etag}"}}'
+    if old not in start:
+        raise ValueError(f"the document of {uid} does not hold its own etag")
+    return start.replace(old, f',"uid":"{uid}","etag":"{new}"}}', 1) + end, new
+
+
+_RELATIONS = ',"relations":['
+
+
+def _end(
+    digest: str, uid: str, relations: Iterable[tuple[str, str]], statuses: Sequence[Status]
+) -> tuple[str, str]:
+    shown = ",".join(f'{{"type":{_json(type_)},"targetRef":{_json(target)}}}' for type_, target in sorted(set(relations)))
+    end = f"{_RELATIONS}{shown}]"
     if statuses:
-        entity["status"] = {"items": [item.as_item() for item in statuses]}
-    return json.dumps(entity, separators=(",", ":"), ensure_ascii=False), etag
+        end += f',"status":{_json({"items": [item.as_item() for item in statuses]})}'
+    end += "}"
+    etag = hashlib.sha256(f"{digest}\0{uid}\0{end}".encode("utf-8", "surrogatepass")).hexdigest()[:40]
+    return etag, end
+
+
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def words_of(data: Mapping[str, Any], owner: str) -> str:

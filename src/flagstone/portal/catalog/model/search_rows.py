@@ -6,6 +6,7 @@ Relations are not among them: filters on ``relations.…`` are answered from the
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,16 @@ _SKIPPED_METADATA = frozenset({"name", "namespace", "uid", "etag"})
 
 def search_rows(data: Mapping[str, Any], uid: str) -> list[Row]:
     """All rows, without doubles."""
+    return [*rows_without_uid(data), uid_row(uid)]
+
+
+def uid_row(uid: str) -> Row:
+    """The row of the uid, which a document does not know yet."""
+    return "metadata.uid", uid, None
+
+
+def rows_without_uid(data: Mapping[str, Any]) -> list[Row]:
+    """All rows that the document alone gives."""
     found: dict[Row, None] = {}
     for key, value in data.items():
         if key in _SKIPPED:
@@ -31,7 +42,6 @@ def search_rows(data: Mapping[str, Any], uid: str) -> list[Row]:
     metadata = data["metadata"]
     _leaf("metadata.name", metadata["name"], found)
     _leaf("metadata.namespace", metadata.get("namespace", "default"), found)
-    _leaf("metadata.uid", uid, found)
     return list(found)
 
 
@@ -71,7 +81,7 @@ def _put(key: str, value: str | None, original: str | None, found: dict[Row, Non
         value, original = None, None
     if value is not None and "\0" in value:
         value, original = None, None
-    found[(key.lower(), value, original)] = None
+    found[(sys.intern(key.lower()), value, original)] = None
 
 
 def _text(value: Any) -> str:

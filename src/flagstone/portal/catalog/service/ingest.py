@@ -100,6 +100,7 @@ class IngestService:
                 self._sync.failed(location, "catalog.source_broken", "the source failed.", "See the server log.")
                 raise
             if report is not None:
+                self._sync.settle()
                 return report
         raise Temporary("catalog.busy", f"The location {location_id} is being read by others all the time.")
 

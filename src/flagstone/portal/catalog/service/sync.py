@@ -19,8 +19,8 @@ from flagstone.portal.catalog.store import CatalogStore
 from flagstone.portal.catalog.store.writing import Stored
 from flagstone.sdk import SourceSnapshot
 
-_MANY = 200
-"""So many changes at once are told to the database's planner."""
+_STITCHED_AT_ONCE = 250
+"""Documents of one transaction: others wait for it no longer than a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,13 @@ class Sync:
             counts, own, touched, conflicts = self._put(location, parsed.drafts, before, actor, now)
             affected |= touched
             problems = [*parsed.problems, *conflicts, *_held_problem(held, location)]
-            affected |= self._store.records.replace_problems(
+            told = self._store.records.replace_problems(
                 location.id, [_row(found, location.id, now) for found in problems]
             )
-            changed = self._store.writer.stitch(affected | own.keys(), own)
+            changed = self._store.writer.stitch(own.keys() | told, own)
+            self._store.writer.defer(affected - own.keys() - told)
             if changed or removed:
                 self._store.changed()
-            if changed + len(removed) >= _MANY:
-                self._store.analyze()
             self._finish(location, snapshot, parsed, held, now)
         return Report(counts[0], counts[1], len(removed), len(problems), held, tuple(sorted(children)))
 
@@ -118,10 +117,23 @@ class Sync:
             affected = self._store.writer.remove(gone, actor=actor, now=now, source="unregistered")
             self._store.locations.delete(ids)
             self._release(gone, now)
-            self._store.writer.stitch(affected, {})
+            self._store.writer.defer(affected)
             if gone:
                 self._store.changed()
+        self.settle()
         return len(gone)
+
+    def settle(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Bring documents up to what others have changed of their relations. Returns how many changed."""
+        total = 0
+        while self._store.writer.deferred() and not stopping():
+            with self._store.transaction():
+                self._store.lock()
+                _seen, changed = self._store.writer.stitch_deferred(_STITCHED_AT_ONCE)
+                if changed:
+                    self._store.changed()
+            total += changed
+        return total
 
     def _add_children(self, location: Location, children: Sequence[Child], now: datetime) -> set[str]:
         ids: set[str] = set()
@@ -147,10 +159,11 @@ class Sync:
             and not parsed.keep_all
         ]
         links = set() if parsed.keep_children else self._store.locations.children(location.id) - children
+        if not links:
+            return gone, set()
         locations = self._store.locations.unreachable(without_links=[(location.id, child) for child in links])
-        if links:
-            gone += self._store.writer.of_locations(locations).values()
-        return gone, locations if links else set()
+        gone += self._store.writer.of_locations(locations).values()
+        return gone, locations
 
     def _guard(self, location: Location, gone: Sequence[Stored], before: dict[str, Stored]) -> Held | None:
         if len(gone) <= self._settings.deletion_guard_minimum:

@@ -48,6 +48,20 @@ location_links = Table(
     Index("catalog_location_links_child", "child_id"),
 )
 
+# What was in each file when it was last read whole and right: the same file need not be read again.
+files = Table(
+    "catalog_files",
+    metadata,
+    Column("location_id", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("stamp", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("entities", Integer, nullable=False),
+)
+
+# Entities whose relations were changed by others, and whose documents do not show it yet.
+unstitched = Table("catalog_unstitched", metadata, Column("ref", Key, primary_key=True))
+
 entities = Table(
     "catalog_entities",
     metadata,
@@ -86,7 +100,7 @@ entities = Table(
     Index("catalog_entities_owner", "owner_ref", "sort_name", "id"),
     Index("catalog_entities_system", "system_ref", "kind"),
     Index("catalog_entities_updated", "updated_at", "id"),
-    Index("catalog_entities_location", "location_id"),
+    Index("catalog_entities_location", "location_id", "source_path"),
 )
 
 # The documents lie apart, so that scanning the narrow rows above does not drag them through memory.

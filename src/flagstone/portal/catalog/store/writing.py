@@ -5,7 +5,6 @@ Only entities whose own document or whose relations changed are written again ("
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from flagstone.kernel.ids import new_id
-from flagstone.portal.catalog.model.draft import Draft, Status, final, words_of
-from flagstone.portal.catalog.model.search_rows import search_rows
+from flagstone.portal.catalog.model.draft import Draft, Status, assembled, reassembled, words_of
+from flagstone.portal.catalog.model.search_rows import uid_row
 from flagstone.portal.catalog.store.bulk import insert_rows
 from flagstone.portal.catalog.store.reading import chunks
-from flagstone.portal.catalog.store.tables import documents, entities, history, problems, relations, search
+from flagstone.portal.catalog.store.tables import documents, entities, history, problems, relations, search, unstitched
 from flagstone.toolkit.db import PortalDatabase, insert_ignore
 
 
@@ -182,7 +181,14 @@ class EntityWriter:
                 for ref, message in conn.execute(select(problems.c.entity_ref, problems.c.message).where(*where)):
                     statuses.setdefault(ref, []).append(Status(message))
                 found = conn.execute(
-                    select(entities.c.id, entities.c.ref, entities.c.uid, entities.c.etag, documents.c.body)
+                    select(
+                        entities.c.id,
+                        entities.c.ref,
+                        entities.c.uid,
+                        entities.c.etag,
+                        entities.c.digest,
+                        documents.c.body,
+                    )
                     .select_from(entities.join(documents, documents.c.entity_id == entities.c.id))
                     .where(entities.c.ref.in_(part))
                 ).all()
@@ -190,9 +196,11 @@ class EntityWriter:
                 etags: list[dict[str, Any]] = []
                 for row in found:
                     draft = drafts.get(row.ref)
-                    data = draft.data if draft is not None else json.loads(row.body)
-                    status = statuses.get(row.ref, [])
-                    body, etag = final(data, row.uid, related.get(row.ref, ()), status)
+                    status, links = statuses.get(row.ref, []), related.get(row.ref, ())
+                    if draft is not None:
+                        body, etag = assembled(draft.head, draft.tail, draft.digest, row.uid, links, status)
+                    else:
+                        body, etag = reassembled(row.body, row.etag, row.digest, row.uid, links, status)
                     if etag != row.etag:
                         bodies.append({"b_id": row.id, "body": body})
                         etags.append({"b_id": row.id, "etag": etag, "has_problems": bool(status)})
@@ -201,6 +209,26 @@ class EntityWriter:
                     conn.execute(update(entities).where(entities.c.id == bindparam("b_id")), etags)
                 changed += len(bodies)
         return changed
+
+    def defer(self, refs: Collection[str]) -> None:
+        """Note that the relations of entities have changed; :meth:`stitch_deferred` brings their documents up to it."""
+        with self._db.write() as conn:
+            for part in chunks(sorted(refs)):
+                insert_ignore(conn, unstitched, [{"ref": ref} for ref in part], key=["ref"])
+
+    def deferred(self) -> bool:
+        """Whether any document waits to be stitched."""
+        with self._db.read() as conn:
+            return conn.execute(select(unstitched.c.ref).limit(1)).first() is not None
+
+    def stitch_deferred(self, limit: int) -> tuple[int, int]:
+        """Stitch some of what was deferred. Returns how many were looked at, and how many changed."""
+        with self._db.write() as conn:
+            refs = list(conn.execute(select(unstitched.c.ref).order_by(unstitched.c.ref).limit(limit)).scalars())
+            changed = self.stitch(refs, {})
+            for part in chunks(refs):
+                conn.execute(delete(unstitched).where(unstitched.c.ref.in_(part)))
+        return len(refs), changed
 
     @staticmethod
     def _index(conn: Connection, drafts: Sequence[Draft], ids: Mapping[str, int], uids: Mapping[str, str]) -> None:
@@ -214,7 +242,7 @@ class EntityWriter:
             conn,
             search,
             ("entity_id", "key", "value", "original"),
-            ((ids[draft.ref], *row) for draft in drafts for row in search_rows(draft.data, uids[draft.ref])),
+            ((ids[d.ref], *row) for d in drafts for row in (*d.rows, uid_row(uids[d.ref]))),
         )
 
     @staticmethod
