@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import logging
 import socket
 import threading
@@ -110,6 +111,14 @@ def _overrides(options: StartOptions) -> dict[str, Any]:
     return {key: str(value) for key, value in given.items() if value is not None}
 
 
+def _folder_of(location: Path) -> Path:
+    """The folder that a location reads from: itself, that of the file, or what stands before the first wildcard."""
+    if location.is_dir():
+        return location
+    parents = list(reversed(location.parents))
+    return next((up for up, below in itertools.pairwise(parents) if set("*?[") & set(below.name)), parents[-1])
+
+
 def _locations(options: StartOptions, folder: DataFolder) -> dict[str, Any]:
     """Locations and allow-list entries of the command line, remembered for the next start."""
     known = folder.recall()
@@ -134,7 +143,7 @@ def _locations(options: StartOptions, folder: DataFolder) -> dict[str, Any]:
             found.append({"type": "url", "target": location})
         else:
             path = Path(location).expanduser().resolve()
-            folders.append(str(path if path.is_dir() else path.parent))
+            folders.append(str(_folder_of(path)))
             found.append({"type": "file", "target": str(path)})
     return {
         "sources.extra_folders": folders,
