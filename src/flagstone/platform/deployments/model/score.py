@@ -47,6 +47,11 @@ def upgrade(document: Mapping[str, Any]) -> dict[str, Any]:
     return upgraded
 
 
+def _nearest(line: Line, path: Path) -> int | None:
+    """The line of a path; of what is around it when it is not there, and the first one at last."""
+    return next((found for end in range(len(path), -1, -1) if (found := line(path[:end])) is not None), None)
+
+
 def _by_target(items: list[Any]) -> Any:
     if not all(isinstance(item, dict) and isinstance(item.get("target"), str) for item in items):
         return items  # the schema then says what is wrong with it
@@ -64,7 +69,7 @@ def validate(document: Mapping[str, Any], *, file: str, line: Line = lambda _pat
         found += placeholder_faults(document)
         found += order_faults(document["containers"])
     problems = [
-        Problem(message, file=file, line=line(path), field=dotted(path) or None, hint=hint)
+        Problem(message, file=file, line=_nearest(line, path), field=dotted(path) or None, hint=hint)
         for path, message, hint in found
     ]
     return sorted(problems, key=lambda problem: (problem.line or 0, problem.field or ""))
