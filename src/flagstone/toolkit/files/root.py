@@ -27,7 +27,8 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 class Root:
     """A folder; every path is relative to it, with ``/``.
 
-    ``quota`` bounds the bytes of all files together. ``max_entries`` bounds how much is listed or walked.
+    ``quota`` bounds the bytes of all files together; ``quota_setting`` is the setting to raise, for the hint.
+    ``max_entries`` bounds how much is listed or walked.
     ``hard_links`` lets files be read that have several names; leave it off except for folders that a package manager
     filled, since such a file may also live outside.
 
@@ -40,11 +41,13 @@ class Root:
         path: str | os.PathLike[str],
         *,
         quota: int | None = None,
+        quota_setting: str = "",
         max_entries: int = MAX_ENTRIES,
         hard_links: bool = False,
     ) -> None:
         self.path = os.path.realpath(path)
         self._quota = quota
+        self._quota_setting = quota_setting
         self._max_entries = max_entries
         self._hard_links = hard_links
         self._used: int | None = None
@@ -267,7 +270,7 @@ class Root:
             raise Invalid(
                 "files.quota",
                 f"Writing {path!r} would take {self.path} over its limit of {self._quota} bytes.",
-                hint="Delete files that are not needed, or ask for a higher limit.",
+                hint=f"Make fewer or smaller files, or have {self._quota_setting or 'the limit'} raised.",
             )
         self._used += more
 

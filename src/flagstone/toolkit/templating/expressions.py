@@ -74,7 +74,7 @@ class ExpressionParser:
 
     def fail(self, wanted: str = "") -> NoReturn:
         """Raise TemplateError at the next token."""
-        seen = f"{self._tokens[self._at].value!s:.40}" if not self.done else "the end"
+        seen = f"{self._tokens[self._at].value!s:.40}" if not self.done else "end"
         raise TemplateError(f"Unexpected {seen}" + (f", expected {wanted}." if wanted else "."), self.offset)
 
     def peek(self, *words: str) -> str | None:

@@ -67,7 +67,7 @@ class Workspaces:
             scratch.mkdir(exist_ok=True)
         except OSError as error:
             raise _no_folder(folder, error) from error
-        return Workspace(RootFiles(Root(files, quota=quota)), scratch)
+        return Workspace(RootFiles(Root(files, quota=quota, quota_setting="runs.workspace_bytes")), scratch)
 
 
 def _no_folder(folder: Path, error: OSError) -> Unavailable:
