@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 SERVICE_SCORE = """apiVersion: score.dev/v1b1
@@ -84,6 +83,8 @@ spec:
   owner: group:default/platform
 """
 
+GOOD_ENTITY = _ENTITY.replace("${{ values.name }}", "{name}")
+
 _ONE_STEP = """  steps:
     - id: fetch
       name: Render the files
@@ -102,31 +103,52 @@ STEPS = {
     "climbs": ("fetch:template", "        targetPath: ../../x", {"a.txt": "a"}),
     "absolute": ("fetch:template", "        targetPath: /tmp/flagstone-must-not-exist", {"a.txt": "a"}),
     "names-climb": ("fetch:template", "        values: {up: '../../../x'}", {"${{ values.up }}": "a"}),
-    "wrong-expression": ("fetch:template", "        values: {a: '${{ parameters.x | nofilter }}'}", {"a.txt": "a"}),
     "unclosed": ("fetch:template", "", {"good.txt": "a", "bad.txt": "one\ntwo {% if %}\n"}),
     "unknown-action": ("fetch:templat", "", {"a.txt": "a"}),
     "missing-skeleton": ("fetch:template", "", {}),
+    "bulky": ("fetch:template", "", {f"part-{number}.txt": "x" * 900_000 for number in range(5)}),
 }
 """name: (action, more input, skeleton)"""
 
 
 def write(folder: Path) -> None:
     """All of them, each ``<name>/template.yaml``."""
-    _template(folder, "service", _SERVICE, {
-        "catalog-info.yaml": _ENTITY,
-        "app.py": "${{ values.app }}",
-        "{% if values.score %}score.yaml{% endif %}": "${{ values.score }}",
-    })
+    _template(
+        folder,
+        "service",
+        _SERVICE,
+        {
+            "catalog-info.yaml": _ENTITY,
+            "app.py": "${{ values.app }}",
+            "{% if values.score %}score.yaml{% endif %}": "${{ values.score }}",
+        },
+    )
     for name, (action, more, files) in STEPS.items():
         _template(folder, name, _ONE_STEP.format(action=action, more=more), files)
     linked = _template(folder, "links-out", _ONE_STEP.format(action="fetch:template", more=""), {"a.txt": "a"})
-    os.symlink("/etc/passwd", linked / "skeleton" / "passwd")
-    os.symlink("/etc", linked / "skeleton" / "etc")
-    _template(folder, "patience", "  steps:\n    - id: a\n      name: A\n      action: debug:wait\n"
-              "      input: {seconds: 4}\n    - id: b\n      name: B\n      action: debug:log\n"
-              "      input: {message: done waiting}\n", {})
-    _template(folder, "bad-schema", "  parameters:\n    - properties:\n        size: {type: banana, pattern: '['}\n"
-              "  steps:\n    - id: a\n      action: debug:log\n", {})
+    (linked / "skeleton" / "passwd").symlink_to("/etc/passwd")
+    (linked / "skeleton" / "etc").symlink_to("/etc")
+    _template(
+        folder,
+        "patience",
+        "  steps:\n    - id: a\n      name: A\n      action: debug:wait\n"
+        "      input: {seconds: 4}\n    - id: b\n      name: B\n      action: debug:log\n"
+        "      input: {message: done waiting}\n",
+        {},
+    )
+    _template(
+        folder,
+        "quick",
+        "  steps:\n    - id: a\n      name: A\n      action: debug:log\n      input: {message: hello}\n",
+        {},
+    )
+    _template(
+        folder,
+        "bad-schema",
+        "  parameters:\n    - properties:\n        size: {type: banana, pattern: '['}\n"
+        "  steps:\n    - id: a\n      action: debug:log\n",
+        {},
+    )
 
 
 def _template(folder: Path, name: str, spec: str, files: dict[str, str]) -> Path:
