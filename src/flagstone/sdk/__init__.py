@@ -22,7 +22,15 @@ from flagstone.sdk.runtimes import (
     RuntimeStatus,
 )
 from flagstone.sdk.slices import NavItem, PaletteEntry, Slice
-from flagstone.sdk.sources import EntitySource, SourceContext, SourceFile, SourceSnapshot
+from flagstone.sdk.sources import (
+    EntitySource,
+    ListingSource,
+    SourceContext,
+    SourceEntry,
+    SourceFile,
+    SourceListing,
+    SourceSnapshot,
+)
 
 __all__ = [
     "PROJECT",
@@ -36,6 +44,7 @@ __all__ = [
     "FileStat",
     "Files",
     "Inputs",
+    "ListingSource",
     "NavItem",
     "Outputs",
     "PaletteEntry",
@@ -52,7 +61,9 @@ __all__ = [
     "RuntimeStatus",
     "Slice",
     "SourceContext",
+    "SourceEntry",
     "SourceFile",
+    "SourceListing",
     "SourceSnapshot",
     "UICard",
     "UndoNotPossible",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from flagstone.contracts.repositories import FileContent, TreeEntry
 from flagstone.kernel.errors import Problem
@@ -52,6 +52,34 @@ class SourceContext:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """One file of a listing, not read yet."""
+
+    path: str
+    location: str
+    stamp: str = ""
+    """Changes whenever the content may have changed (a blob id, an ETag, time and size); empty: it is read each time."""
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceListing:
+    """What a source holds now, by name: the order of ``entries`` decides who keeps a name that is there twice.
+
+    ``version`` is the cursor of the next listing. A full listing names every file: what it does not name is gone. A
+    ``delta`` names what changed since the version that was handed in, and ``removed`` the paths that are gone.
+    """
+
+    version: str | None
+    entries: tuple[SourceEntry, ...] = ()
+    unchanged: bool = False
+    delta: bool = False
+    removed: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """Parts that could not be listed: what was read from them before is kept. Without a file: everything is kept."""
+
+
 class EntitySource(Protocol):
     """Reads one type of location."""
 
@@ -68,3 +96,14 @@ class EntitySource(Protocol):
         """A file named relative to an entity's file: a README, an OpenAPI document, a skeleton file. Raises
         NotFound.
         """
+
+
+@runtime_checkable
+class ListingSource(EntitySource, Protocol):
+    """A source of many files: they are named first, and only those that may have changed are read, some at a time."""
+
+    def list(self, target: str, ctx: SourceContext, *, version: str | None = None) -> SourceListing:
+        """Name the files of a target. Raises NotFound, Denied or Unavailable; never half a listing."""
+
+    def read_entry(self, target: str, entry: SourceEntry, ctx: SourceContext) -> SourceFile:
+        """Read one of them. Raises NotFound, Denied, Invalid or Unavailable: what it held before is kept."""

@@ -10,14 +10,16 @@ import hashlib
 import os
 import posixpath
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from flagstone.builtin.sources.patterns import MAX_FILES, SKIPPED_FOLDERS, catalog_files, is_glob, matches, split_glob
 from flagstone.kernel.errors import Denied, Invalid, NotFound, Problem, Unavailable
-from flagstone.sdk import SourceContext, SourceFile, SourceSnapshot
+from flagstone.sdk import SourceContext, SourceEntry, SourceFile, SourceListing, SourceSnapshot
 
 DEFAULT_MAX_BYTES = 5_000_000
+_TICK_NS = 20_000_000
 
 
 class FileSource:
@@ -34,24 +36,37 @@ class FileSource:
         if not target.startswith("/"):
             message = f"The file location {target!r} is not an absolute path."
             raise Invalid("source.relative_path", message, hint="Start it with /.")
-        found = sorted(self._find(target, ctx))
-        now = _version(found)
-        if version is not None and version == now:
-            return SourceSnapshot(now, unchanged=True)
+        listing = self.list(target, ctx, version=version)
+        if listing.unchanged:
+            return SourceSnapshot(listing.version, unchanged=True)
         files: list[SourceFile] = []
         problems: list[Problem] = []
-        base = os.path.commonpath([posixpath.dirname(path) for path in found]) if found else ""
-        for path in found:
-            shown = os.path.relpath(path, base)
+        for entry in listing.entries:
             try:
-                content = _read(path, ctx)
+                files.append(self.read_entry(target, entry, ctx))
             except (NotFound, Denied, Unavailable, Invalid) as error:
-                if len(found) == 1 and not is_glob(target):
+                if len(listing.entries) == 1 and not is_glob(target):
                     raise
-                problems.append(Problem(error.message, file=shown, hint=error.hint))
-                continue
-            files.append(SourceFile(path=shown, location=f"file:{path}", content=content))
-        return SourceSnapshot(now, tuple(files), problems=tuple(problems))
+                problems.append(Problem(error.message, file=entry.path, hint=error.hint))
+        return SourceSnapshot(listing.version, tuple(files), problems=tuple(problems))
+
+    def list(self, target: str, ctx: SourceContext, *, version: str | None = None) -> SourceListing:
+        """Name the files of a target. Raises Invalid, NotFound, Denied or Unavailable."""
+        if not target.startswith("/"):
+            message = f"The file location {target!r} is not an absolute path."
+            raise Invalid("source.relative_path", message, hint="Start it with /.")
+        found = sorted(self._find(target, ctx))
+        stamps, now = _stamps(found)
+        if version is not None and version == now:
+            return SourceListing(now, unchanged=True)
+        base = os.path.commonpath([posixpath.dirname(path) for path in found]) if found else ""
+        cut = len(base.rstrip("/")) + 1
+        entries = (SourceEntry(path[cut:], f"file:{path}", stamp) for path, stamp in zip(found, stamps, strict=True))
+        return SourceListing(now, tuple(entries))
+
+    def read_entry(self, target: str, entry: SourceEntry, ctx: SourceContext) -> SourceFile:
+        """Read one file. Raises Invalid, NotFound, Denied or Unavailable."""
+        return SourceFile(entry.path, entry.location, _read(entry.location.removeprefix("file:"), ctx))
 
     def read_beside(self, location: str, path: str, ctx: SourceContext) -> bytes:
         """A file relative to an entity's file, below the same allowed folder."""
@@ -103,21 +118,34 @@ def _walk(base: str, ctx: SourceContext, skipped: frozenset[str] = frozenset({".
             yield name if inside == "." else f"{inside}/{name}"
 
 
-def _version(paths: list[str]) -> str:
+def _stamps(paths: list[str]) -> tuple[list[str], str | None]:
+    """A stamp for each file, and a version of them all; no stamp for a file so young that its clock may stand still.
+
+    A file that is changed twice within one tick of the file system's clock looks the same after both changes.
+    """
+    recent = time.time_ns() - _TICK_NS
+    young = False
+    found: list[str] = []
     digest = hashlib.sha256()
     for path in paths:
         try:
             status = Path(path).stat()
         except OSError:
-            digest.update(f"{path}\0-\0".encode("utf-8", "surrogateescape"))
-            continue
-        facts = f"{path}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{status.st_size}\0{status.st_ino}\0"
-        digest.update(facts.encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+            stamp = ""
+        else:
+            stamp = f"{status.st_mtime_ns:x}.{status.st_ctime_ns:x}.{status.st_size:x}.{status.st_ino:x}"
+            if status.st_ctime_ns > recent:
+                young, stamp = True, ""
+        found.append(stamp)
+        digest.update(f"{path}\0{stamp}\0".encode("utf-8", "surrogateescape"))
+    return found, None if young else digest.hexdigest()
 
 
 def _root_of(path: str, ctx: SourceContext) -> str | None:
-    real = os.path.realpath(path)
+    return _root_of_real(os.path.realpath(path), ctx)
+
+
+def _root_of_real(real: str, ctx: SourceContext) -> str | None:
     for root in ctx.allowed_roots:
         allowed = os.path.realpath(root)
         if real == allowed or real.startswith(allowed.rstrip("/") + "/"):
@@ -127,9 +155,16 @@ def _root_of(path: str, ctx: SourceContext) -> str | None:
 
 def _allowed(path: str, ctx: SourceContext) -> str:
     """The real path. Raises Denied when it is not below an allowed folder."""
-    if _root_of(path, ctx) is None:
+    return _allowed_root(path, ctx)[0]
+
+
+def _allowed_root(path: str, ctx: SourceContext) -> tuple[str, str]:
+    """The real path, and the allowed folder that it is below. Raises Denied when there is none."""
+    real = os.path.realpath(path)
+    root = _root_of_real(real, ctx)
+    if root is None:
         raise _outside(path, ctx)
-    return os.path.realpath(path)
+    return real, root
 
 
 def _outside(path: str, ctx: SourceContext) -> Denied:
@@ -142,10 +177,10 @@ def _outside(path: str, ctx: SourceContext) -> Denied:
 
 
 def _read(path: str, ctx: SourceContext) -> bytes:
-    real = _allowed(path, ctx)
+    real, root = _allowed_root(path, ctx)
     limit = int(ctx.options.get("max_file_bytes", DEFAULT_MAX_BYTES))
     try:
-        handle = _open(real, _root_of(path, ctx) or "/")
+        handle = _open(real, root)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFound("source.missing", f"There is no file {path}.") from error
     except OSError as error:

@@ -22,6 +22,7 @@ log = logging.getLogger("flagstone.catalog")
 
 READER = "catalog"
 _LONGEST_SLEEP = 5.0
+_AT_ONCE = 200
 _EVENT_WAIT = 1.0
 _PAUSE_AFTER_FAILURE = 5.0
 
@@ -70,7 +71,7 @@ class RefreshJob:
             self._wake.clear()
 
     def _step(self) -> float:
-        if self._ingest.refresh_due(1):
+        if self._ingest.refresh_due(_AT_ONCE):
             return 0.0
         due = self._ingest.seconds_until_due()
         return _LONGEST_SLEEP if due is None else min(due, _LONGEST_SLEEP)

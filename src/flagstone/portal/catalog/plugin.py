@@ -18,19 +18,23 @@ from flagstone.portal.catalog.permissions import PERMISSIONS
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.declared import DeclaredKinds, read_kinds
 from flagstone.portal.catalog.service.ingest import IngestService
+from flagstone.portal.catalog.service.insight import InsightService
 from flagstone.portal.catalog.service.locations import LocationService
+from flagstone.portal.catalog.service.parsing import start_worker
 from flagstone.portal.catalog.service.records import RecordService, StarService
+from flagstone.portal.catalog.service.views import ViewService
 from flagstone.portal.catalog.settings import CatalogSettings
-from flagstone.portal.catalog.store import CatalogStore
+from flagstone.portal.catalog.store import CatalogStore, InsightStore, ViewStore
+from flagstone.portal.catalog.web.all_cards import all_cards
 from flagstone.portal.catalog.web.cards import CardRegistry
 from flagstone.portal.catalog.web.declared_cards import declared_cards
-from flagstone.portal.catalog.web.own_cards import own_cards
 from flagstone.sdk import Deps, NavItem, PaletteEntry, Slice, SourceContext, UICard, hookimpl
 from flagstone.toolkit.db import PortalDatabase
 from flagstone.toolkit.http import AllowedHost, Fetcher
 from flagstone.toolkit.settings.sources import SourcesSettings
 from flagstone.toolkit.web.icons import icon_name
 from flagstone.toolkit.web.pages import Pages
+from flagstone.toolkit.workers import WorkerPool
 
 _FOLDER = Path(__file__).parent
 
@@ -46,13 +50,20 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     store, kinds = CatalogStore(deps.get(PortalDatabase)), KindRegistry()
     declared = DeclaredKinds(read_kinds([*settings.kinds, *settings.extra_kinds]))
     deps.provide(declared)
-    ingest = IngestService(store, kinds, (), source_context(gateway, settings, reading, fetcher), settings)
+    pool = WorkerPool(start_worker)
+    ingest = IngestService(
+        store, kinds, (), source_context(gateway, settings, reading, fetcher), settings, pool=pool
+    )
     catalog = CatalogService(store, kinds)
     locations = LocationService(store, ingest, access, audit)
     records, stars = RecordService(store, catalog, ingest, access), StarService(store)
+    insight = InsightService(
+        store, InsightStore(store.db), catalog, records, locations, tombstone_days=settings.tombstone_days
+    )
+    views = ViewService(ViewStore(store.db))
     cards = CardRegistry(deps.get(Pages))
     access.add_membership_source(catalog.groups_of)
-    for service in (catalog, locations, records, stars, ingest, cards):
+    for service in (catalog, locations, records, stars, ingest, insight, views, cards):
         deps.provide(service)
     refresh = RefreshJob(ingest, lambda: locations.use_settings([*settings.locations, *settings.extra_locations]))
     events = EventJob(gateway, deps.get(PortalEvents), ingest, locations, refresh.wake)
@@ -63,10 +74,11 @@ def flagstone_register_slice(deps: Deps) -> Slice:
 
     def stop() -> None:
         events.stop()
+        ingest.stop()
         refresh.stop()
         fetcher.close()
 
-    pages = web.Services(catalog, records, stars, locations, access, cards, deps.get(Pages))
+    pages = web.Services(catalog, records, stars, locations, access, cards, deps.get(Pages), insight, views)
     return Slice(
         "catalog",
         room="portal",
@@ -104,7 +116,10 @@ def flagstone_register_slice(deps: Deps) -> Slice:
 def flagstone_register_ui_cards(deps: Deps) -> Iterable[UICard]:
     """Our own cards."""
     catalog = deps.get(CatalogService)
-    return [*own_cards(catalog, deps.get(RecordService)), *declared_cards(catalog, deps.get(DeclaredKinds).kinds)]
+    return [
+        *all_cards(catalog, deps.get(RecordService), deps.get(InsightService)),
+        *declared_cards(catalog, deps.get(DeclaredKinds).kinds),
+    ]
 
 
 def source_context(

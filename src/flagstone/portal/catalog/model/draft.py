@@ -107,10 +107,10 @@ def reassembled(
 _RELATIONS = ',"relations":['
 
 
-def _end(
-    digest: str, uid: str, relations: Iterable[tuple[str, str]], statuses: Sequence[Status]
-) -> tuple[str, str]:
-    shown = ",".join(f'{{"type":{_json(type_)},"targetRef":{_json(target)}}}' for type_, target in sorted(set(relations)))
+def _end(digest: str, uid: str, relations: Iterable[tuple[str, str]], statuses: Sequence[Status]) -> tuple[str, str]:
+    shown = ",".join(
+        f'{{"type":{_json(type_)},"targetRef":{_json(target)}}}' for type_, target in sorted(set(relations))
+    )
     end = f"{_RELATIONS}{shown}]"
     if statuses:
         end += f',"status":{_json({"items": [item.as_item() for item in statuses]})}'

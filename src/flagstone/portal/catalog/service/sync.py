@@ -1,4 +1,9 @@
-"""Bringing the catalog to what a location holds: one transaction, all or nothing."""
+"""Bringing the catalog to what a location holds.
+
+A small location is one transaction, all or nothing. A big one is many: entities that are new or changed come in pieces,
+each whole with its relations and search rows; what is gone goes only in the last one, when everything has been read.
+A read that is cut off leaves whole entities, deletes nothing, and the next one goes on from the files that it knows.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,11 @@ from flagstone.kernel.errors import Problem
 from flagstone.kernel.ids import new_id
 from flagstone.portal.catalog.model import Held, Location
 from flagstone.portal.catalog.model.draft import Draft
-from flagstone.portal.catalog.service.documents import Child, Found, Parsed
+from flagstone.portal.catalog.service.documents import Child, Found
+from flagstone.portal.catalog.service.reading import Reading
 from flagstone.portal.catalog.settings import CatalogSettings
 from flagstone.portal.catalog.store import CatalogStore
 from flagstone.portal.catalog.store.writing import Stored
-from flagstone.sdk import SourceSnapshot
 
 _STITCHED_AT_ONCE = 250
 """Documents of one transaction: others wait for it no longer than a moment."""
@@ -47,37 +52,72 @@ class Sync:
         self._now = now
         self._next_read = next_read
 
-    def apply(self, seen: Location, snapshot: SourceSnapshot, parsed: Parsed, actor: str) -> Report | None:
-        """Write a snapshot that was read when the location was as ``seen``; None when somebody else was quicker."""
+    def apply(self, seen: Location, reading: Reading, drafts: Sequence[Draft], actor: str) -> Report | None:
+        """Write what was read when the location was as ``seen``; None when somebody else was quicker."""
+        with self._store.transaction():
+            if not self.put(seen, reading, drafts, actor):
+                return None
+            return self.finish(seen, reading, actor)
+
+    def put(self, seen: Location, reading: Reading, drafts: Sequence[Draft], actor: str) -> bool:
+        """Write a piece: nothing is removed. False when somebody else was quicker."""
         now = self._now()
+        with self._store.transaction():
+            self._store.lock()
+            location = self._store.locations.get(seen.id)
+            if location is None or location.generation != seen.generation:
+                return False
+            writer = self._store.writer
+            before = writer.of_paths(location.id, reading.piece)
+            reading.missing |= before.keys() - {draft.ref for draft in drafts}
+            known = writer.of_refs([draft.ref for draft in drafts if draft.ref not in before])
+            before |= {ref: stored for ref, stored in known.items() if stored.location_id == location.id}
+            elsewhere = {ref: stored for ref, stored in known.items() if stored.location_id != location.id}
+            counts, own, touched, conflicts = self._put(location, drafts, before, elsewhere, actor, now)
+            reading.created += counts[0]
+            reading.changed += counts[1]
+            reading.conflicts += conflicts
+            reading.merged.unclean |= {draft.source_path for draft in drafts if draft.ref in elsewhere}
+            self._store.files.put(location.id, reading.records(drafts))
+            self._store.files.forget(location.id, reading.piece & reading.merged.unclean)
+            if own:
+                writer.stitch(own.keys(), own)
+                writer.defer(touched - own.keys())
+                self._store.changed()
+        return True
+
+    def finish(self, seen: Location, reading: Reading, actor: str) -> Report | None:
+        """Write what ends a read: deletions, problems, children; None when somebody else was quicker."""
+        now = self._now()
+        parsed = reading.merged.parsed
         with self._store.transaction():
             self._store.lock()
             location = self._store.locations.get(seen.id)
             if location is None or location.generation != seen.generation:
                 return None
             children = self._add_children(location, parsed.children, now)
-            before = self._store.writer.of_locations([location.id])
-            gone, gone_locations = self._gone(location, parsed, before, children)
-            held = self._guard(location, gone, before)
+            gone, gone_locations = self._gone(location, reading, children)
+            held = self._guard(location, gone)
             affected: set[str] = set()
-            removed: Sequence[Stored] = ()
             if held is None:
-                removed = gone
-                affected |= self._remove(location, gone, gone_locations, actor, now)
-                if not parsed.keep_children:
+                affected = self._remove(location, gone, gone_locations, actor, now)
+                self._store.files.forget(location.id, reading.gone)
+                if not parsed.keep_children and not reading.delta:
                     self._store.locations.link(location.id, children)
-            counts, own, touched, conflicts = self._put(location, parsed.drafts, before, actor, now)
-            affected |= touched
-            problems = [*parsed.problems, *conflicts, *_held_problem(held, location)]
+            removed = gone if held is None else []
+            problems = [*parsed.problems, *reading.conflicts, *_held_problem(held, location)]
             told = self._store.records.replace_problems(
-                location.id, [_row(found, location.id, now) for found in problems]
+                location.id,
+                [_row(found, location.id, now) for found in problems],
+                only_files=reading.names if reading.delta else None,
             )
-            changed = self._store.writer.stitch(own.keys() | told, own)
-            self._store.writer.defer(affected - own.keys() - told)
+            changed = self._store.writer.stitch(told, {})
+            self._store.writer.defer(affected - told)
             if changed or removed:
                 self._store.changed()
-            self._finish(location, snapshot, parsed, held, now)
-        return Report(counts[0], counts[1], len(removed), len(problems), held, tuple(sorted(children)))
+            self._finish(location, reading, held, now)
+            self._store.locations.tell_origin(location.id)
+        return Report(reading.created, reading.changed, len(removed), len(problems), held, tuple(sorted(children)))
 
     def still(self, seen: Location, version: str | None) -> Report:
         """Note that a source has not changed."""
@@ -95,6 +135,7 @@ class Sync:
             }
             self._store.locations.finish(seen.id, values)
             self._store.records.drop_problem(seen.id, "catalog.source_failed")
+            self._store.locations.tell_origin(seen.id)
         return Report(unchanged=True, children=tuple(sorted(self._store.locations.children(seen.id))))
 
     def failed(self, seen: Location, code: str, message: str, hint: str | None) -> None:
@@ -106,6 +147,7 @@ class Sync:
             self._store.locations.fail(seen.id, error=message, hint=hint, at=now)
             row = _row(Found("catalog.source_failed", problem), seen.id, now)
             self._store.records.put_problem(row | {"field": code})
+            self._store.locations.tell_origin(seen.id)
 
     def discard(self, location_ids: Iterable[str], actor: str) -> int:
         """Remove locations with all that was read from them: somebody asked for it. Returns how many entities went."""
@@ -146,30 +188,34 @@ class Sync:
         self._store.locations.link(location.id, ids | self._store.locations.children(location.id))
         return ids
 
-    def _gone(
-        self, location: Location, parsed: Parsed, before: dict[str, Stored], children: set[str]
-    ) -> tuple[list[Stored], set[str]]:
-        seen = {draft.ref for draft in parsed.drafts}
+    def _gone(self, location: Location, reading: Reading, children: set[str]) -> tuple[list[Stored], set[str]]:
+        parsed = reading.merged.parsed
+        candidates = self._store.writer.of_refs(reading.missing - reading.merged.seen.keys())
+        candidates |= self._store.writer.of_paths(location.id, reading.gone)
         gone = [
             stored
-            for ref, stored in before.items()
-            if ref not in seen
+            for ref, stored in candidates.items()
+            if stored.location_id == location.id
+            and ref not in reading.merged.seen
             and ref not in parsed.kept_refs
             and stored.source_path not in parsed.kept_paths
             and not parsed.keep_all
         ]
-        links = set() if parsed.keep_children else self._store.locations.children(location.id) - children
+        if parsed.keep_children or reading.delta:
+            return gone, set()
+        links = self._store.locations.children(location.id) - children
         if not links:
             return gone, set()
         locations = self._store.locations.unreachable(without_links=[(location.id, child) for child in links])
         gone += self._store.writer.of_locations(locations).values()
         return gone, locations
 
-    def _guard(self, location: Location, gone: Sequence[Stored], before: dict[str, Stored]) -> Held | None:
+    def _guard(self, location: Location, gone: Sequence[Stored]) -> Held | None:
         if len(gone) <= self._settings.deletion_guard_minimum:
             return None
         below = self._store.locations.below(location.id) - {location.id}
-        total = len(before) + sum(item.entities for item in self._store.locations.by_ids(below))
+        total = self._store.writer.count_of(location.id)
+        total += sum(item.entities for item in self._store.locations.by_ids(below))
         if len(gone) <= self._settings.deletion_guard_share * total:
             return None
         refs = sorted(stored.ref for stored in gone)
@@ -195,9 +241,14 @@ class Sync:
                 self._store.locations.mark_due(now, ids=waiting, forget=True)
 
     def _put(
-        self, location: Location, drafts: Sequence[Draft], before: dict[str, Stored], actor: str, now: datetime
+        self,
+        location: Location,
+        drafts: Sequence[Draft],
+        before: dict[str, Stored],
+        elsewhere: dict[str, Stored],
+        actor: str,
+        now: datetime,
     ) -> tuple[tuple[int, int], dict[str, Draft], set[str], list[Found]]:
-        elsewhere = self._store.writer.of_refs([draft.ref for draft in drafts if draft.ref not in before])
         conflicts = [
             _conflict(draft, self._store.locations.get(elsewhere[draft.ref].location_id))
             for draft in drafts
@@ -217,15 +268,12 @@ class Sync:
         own = {draft.ref: draft for draft in (*new, *(draft for draft, _ in changed))}
         return (len(new), len(changed)), own, touched, conflicts
 
-    def _finish(
-        self, location: Location, snapshot: SourceSnapshot, parsed: Parsed, held: Held | None, now: datetime
-    ) -> None:
-        commits = {file.commit for file in snapshot.files if file.commit}
+    def _finish(self, location: Location, reading: Reading, held: Held | None, now: datetime) -> None:
         values: dict[str, Any] = {
             "state": "held" if held else "ok",
-            "version": snapshot.version,
-            "includes": parsed.includes,
-            "commit": next(iter(commits)) if len(commits) == 1 else None,
+            "version": reading.version,
+            "includes": reading.merged.parsed.includes,
+            "commit": next(iter(reading.commits)) if len(reading.commits) == 1 else None,
             "read_at": now,
             "attempted_at": now,
             "failures": 0,

@@ -6,6 +6,9 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection, select, text, update
 
+from flagstone.portal.catalog.store.backstage import BackstageReader
+from flagstone.portal.catalog.store.files import FileStore
+from flagstone.portal.catalog.store.leases import Leases
 from flagstone.portal.catalog.store.locations import LocationStore
 from flagstone.portal.catalog.store.reading import EntityReader
 from flagstone.portal.catalog.store.records import RecordStore
@@ -23,9 +26,12 @@ class CatalogStore:
     def __init__(self, db: PortalDatabase) -> None:
         self.db = db
         self.reader = EntityReader(db)
+        self.backstage = BackstageReader(db)
         self.writer = EntityWriter(db)
         self.locations = LocationStore(db)
         self.records = RecordStore(db)
+        self.files = FileStore(db)
+        self.leases = Leases(db)
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """A transaction that other calls join."""
@@ -38,11 +44,14 @@ class CatalogStore:
                 conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
     def analyze(self) -> None:
-        """Tell PostgreSQL's planner how much there is now: its plans would else be those of an empty catalog."""
+        """Tell the planner how much there is now: its plans would else be those of an empty catalog."""
         with self.db.write() as conn:
             if conn.dialect.name == "postgresql":
                 for table in (entities, search, relations, documents):
                     conn.execute(text(f'ANALYZE "{table.name}"'))
+            else:
+                conn.execute(text("PRAGMA analysis_limit = 1000"))
+                conn.execute(text("PRAGMA optimize"))
 
     def groups_of(self, user_ref: str) -> frozenset[str]:
         """Groups by ``memberOf``, then upwards by ``childOf``."""

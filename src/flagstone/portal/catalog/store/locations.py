@@ -7,14 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import Row, delete, func, insert, literal, or_, select, update
 from sqlalchemy import tuple_ as row_of
 
 from flagstone.kernel.ids import new_id
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.portal.catalog.model import Held, Location, LocationOrigin
+from flagstone.portal.catalog.store import origins
 from flagstone.portal.catalog.store.reading import chunks
-from flagstone.portal.catalog.store.tables import entities, location_links, locations, problems
+from flagstone.portal.catalog.store.tables import entities, files, location_links, locations, problems
 from flagstone.toolkit.db import PortalDatabase, insert_ignore
 
 
@@ -173,6 +174,35 @@ class LocationReader:
         with self._db.read() as conn:
             return {id_, *conn.execute(select(links.c.id)).scalars()}
 
+    def registered(self, origins_: Collection[str]) -> list[tuple[str, str, str, str]]:
+        """(id, type, target, ref of the entity that stands for it) of the locations of some origins, by id."""
+        own = literal(origins.PREFIX) + locations.c.id
+        statement = (
+            select(locations.c.id, locations.c.type, locations.c.target, entities.c.ref)
+            .select_from(locations.join(entities, entities.c.location_id == own))
+            .where(locations.c.origin.in_(list(origins_)))
+            .order_by(locations.c.id)
+        )
+        with self._db.read() as conn:
+            return [(row.id, row.type, row.target, row.ref) for row in conn.execute(statement)]
+
+    def stand_in(self, id_: str) -> str | None:
+        """The ref of the entity that stands for a location."""
+        with self._db.read() as conn:
+            statement = select(entities.c.ref).where(entities.c.location_id == origins.PREFIX + id_)
+            return conn.execute(statement).scalar()
+
+    def naming(self, id_: str) -> list[str]:
+        """Refs of the Location entities in the locations that lead to this one."""
+        statement = (
+            select(entities.c.ref)
+            .select_from(entities.join(location_links, location_links.c.parent_id == entities.c.location_id))
+            .where(location_links.c.child_id == id_, entities.c.kind == "location")
+            .order_by(entities.c.ref)
+        )
+        with self._db.read() as conn:
+            return list(conn.execute(statement).scalars())
+
     def by_ids(self, ids: Collection[str]) -> Sequence[Location]:
         """Locations by id."""
         found: list[Location] = []
@@ -212,6 +242,8 @@ class LocationStore(LocationReader):
                 where = (locations.c.type == type_, locations.c.target == target, locations.c.origin == "child")
                 new = conn.execute(update(locations).where(*where).values(origin=origin)).rowcount == 1
             found = self.find(type_, target)
+            if new and found is not None and origin != "child":
+                origins.tell(conn, found.id)
         if found is None:
             raise LookupError(f"{type_}:{target} vanished while it was added")
         return found, new
@@ -277,6 +309,28 @@ class LocationStore(LocationReader):
                 links = or_(location_links.c.parent_id.in_(part), location_links.c.child_id.in_(part))
                 conn.execute(delete(location_links).where(links))
                 conn.execute(delete(problems).where(problems.c.location_id.in_(part)))
+                conn.execute(delete(files).where(files.c.location_id.in_(part)))
+                origins.drop(conn, list(part))
+
+    def tell_origin(self, id_: str) -> None:
+        """Bring the Location entity that stands for a location in line with it."""
+        with self._db.write() as conn:
+            origins.tell(conn, id_)
+
+    def complete_origins(self) -> None:
+        """Make the Location entities that are missing: of locations from before there were such entities."""
+        known = select(entities.c.location_id).where(entities.c.location_id.startswith(origins.PREFIX))
+        with self._db.write() as conn:
+            stand_in = (literal(origins.PREFIX) + locations.c.id).not_in(known)
+            for id_ in list(conn.execute(select(locations.c.id).where(locations.c.origin != "child", stand_in)).scalars()):
+                origins.tell(conn, id_)
+
+    def move(self, id_: str, type_: str, target: str, now: datetime) -> None:
+        """Have a location read from somewhere else from now on."""
+        values = {"type": type_, "target": target, "next_read_at": now, "version": None, "state": "pending"}
+        with self._db.write() as conn:
+            conn.execute(update(locations).where(locations.c.id == id_).values(values))
+            origins.tell(conn, id_)
 
 
 def _location(row: Row[Any]) -> Location:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import Row, and_, delete, func, insert, or_, select
 
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.portal.catalog.model import CatalogProblem, Change
@@ -21,17 +21,21 @@ class RecordStore:
     def __init__(self, db: PortalDatabase) -> None:
         self._db = db
 
-    def replace_problems(self, location_id: str, rows: Sequence[dict[str, Any]]) -> set[str]:
-        """Set the problems of a location. Returns the refs of entities that had problems before or have some now."""
+    def replace_problems(
+        self, location_id: str, rows: Sequence[dict[str, Any]], *, only_files: Collection[str] | None = None
+    ) -> set[str]:
+        """Set the problems of a location. Returns the refs of entities that had problems before or have some now.
+
+        With ``only_files`` those of its other files stay.
+        """
+        of = problems.c.location_id == location_id
+        if only_files is not None:
+            of = and_(of, or_(problems.c.file.is_(None), problems.c.file.in_(list(only_files))))
         with self._db.write() as conn:
             touched = set(
-                conn.execute(
-                    select(problems.c.entity_ref).where(
-                        problems.c.location_id == location_id, problems.c.entity_ref.is_not(None)
-                    )
-                ).scalars()
+                conn.execute(select(problems.c.entity_ref).where(of, problems.c.entity_ref.is_not(None))).scalars()
             )
-            conn.execute(delete(problems).where(problems.c.location_id == location_id))
+            conn.execute(delete(problems).where(of))
             if rows:
                 conn.execute(insert(problems), list(rows))
         return {str(ref) for ref in touched} | {str(row["entity_ref"]) for row in rows if row.get("entity_ref")}
@@ -53,6 +57,7 @@ class RecordStore:
         *,
         location_ids: Collection[str] = (),
         entity_ref: str | None = None,
+        codes: Collection[str] = (),
         cursor: str | None = None,
         limit: int | None = None,
     ) -> Page[CatalogProblem]:
@@ -68,6 +73,8 @@ class RecordStore:
             statement = statement.where(problems.c.location_id.in_(list(location_ids)))
         if entity_ref is not None:
             statement = statement.where(problems.c.entity_ref == entity_ref)
+        if codes:
+            statement = statement.where(problems.c.code.in_(list(codes)))
         if cursor is not None:
             statement = statement.where(problems.c.id < str(decode_cursor(cursor)[0]))
         with self._db.read() as conn:

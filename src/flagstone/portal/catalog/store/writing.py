@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from flagstone.kernel.ids import new_id
 from flagstone.portal.catalog.model.draft import Draft, Status, assembled, reassembled, words_of
@@ -63,6 +63,21 @@ class EntityWriter:
                 rows = conn.execute(select(*_STORED).where(entities.c.location_id.in_(part)))
                 found |= {row.ref: Stored(*row) for row in rows}
         return found
+
+    def of_paths(self, location_id: str, paths: Collection[str]) -> dict[str, Stored]:
+        """What is stored from some files of a location, by ref."""
+        found: dict[str, Stored] = {}
+        with self._db.read() as conn:
+            for part in chunks(sorted(paths)):
+                where = (entities.c.location_id == location_id, entities.c.source_path.in_(part))
+                found |= {row.ref: Stored(*row) for row in conn.execute(select(*_STORED).where(*where))}
+        return found
+
+    def count_of(self, location_id: str) -> int:
+        """How many entities come from a location itself."""
+        with self._db.read() as conn:
+            statement = select(func.count()).select_from(entities).where(entities.c.location_id == location_id)
+            return int(conn.execute(statement).scalar_one())
 
     def of_refs(self, refs: Collection[str]) -> dict[str, Stored]:
         """What is stored under some refs."""
