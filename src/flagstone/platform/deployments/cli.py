@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from flagstone.toolkit.cli.follow import follow_run
 from flagstone.toolkit.cli.session import AsJson, Token, Url
 from flagstone.toolkit.yaml import load_documents
 
+_EVENTS_AT_ONCE = 1000
 _COLUMNS = {
     "workload": "WORKLOAD",
     "environment": "ENVIRONMENT",
@@ -86,13 +88,11 @@ def logs(
             number = target.removeprefix("run/").removeprefix("#")
             if follow and not as_json:
                 follow_run(here, here.client.get(f"/api/v1/runs/{number}"))
-            path, known = f"/api/v1/runs/{number}", here.client.get(f"/api/v1/runs/{number}/events", limit=1000)
-            stream = f"{path}/stream"
+            found, stream = list(_run_events(here, number)), f"/api/v1/runs/{number}/stream"
         else:
             deployment = _one(here, _ref(target), env)
             path = f"/api/v1/deployments/{deployment['id']}/log"
-            known, stream = here.client.get(path, limit=lines), f"{path}/stream"
-        found = known["items"] if isinstance(known, dict) else known
+            found, stream = here.client.get(path, limit=lines)["items"], f"{path}/stream"
         for item in found:
             _line(here, item)
         if follow:
@@ -173,6 +173,16 @@ def _one(here: Session, ref: EntityRef, env: str | None) -> dict[str, Any]:
         names = ", ".join(item["environment"] for item in found)
         raise Invalid("cli.which_environment", f"{ref} is deployed in {names}.", hint="Choose one with --env.")
     return found[0]
+
+
+def _run_events(here: Session, number: str) -> Iterator[dict[str, Any]]:
+    after = 0
+    while True:
+        found = here.client.get(f"/api/v1/runs/{number}/events", after=after, limit=_EVENTS_AT_ONCE)["items"]
+        yield from found
+        if len(found) < _EVENTS_AT_ONCE:
+            return
+        after = found[-1]["seq"]
 
 
 def _line(here: Session, item: dict[str, Any]) -> None:

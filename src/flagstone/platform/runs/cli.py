@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -66,7 +66,13 @@ def cancel(run: Run, url: Url = None, token: Token = None, as_json: AsJson = Fal
         found = here.client.post(f"/api/v1/runs/{run}/cancel")
         if as_json:
             here.out.json(found)
-        here.out.say(f"Run {found['number']} is {found['state']}.")
+        here.out.say(_cancelled(found))
+
+
+def _cancelled(run: dict[str, Any]) -> str:
+    if run["state"] in ("cancelling", "cancelled"):
+        return f"Run {run['number']} is {run['state']}."
+    return f"Run {run['number']} had ended before: {run['state']}."
 
 
 def retry(

@@ -92,8 +92,9 @@ class Client:
                 "cli.not_flagstone", f"{self.url} answered {response.status_code}, and not as Flagstone does."
             )
         error = from_dict(body if isinstance(body, dict) else {})
-        if isinstance(error, Unauthenticated) and not error.hint:
-            error.hint = "Run `flagstone login`."
+        if isinstance(error, Unauthenticated) and "Authorization" not in self._http.headers:
+            error.message = f"You are not signed in to {self.url}."
+            error.hint = "Run `flagstone login`, or give a token with --token or FLAGSTONE_TOKEN."
         return error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,14 +39,28 @@ TONES = {
 }
 
 
+def terminal(*, stderr: bool = False) -> Console:
+    """A console. Into a pipe or file nothing is wrapped: lines are for programs there."""
+    stream = sys.stderr if stderr else sys.stdout
+    return _Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 400)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """The reader of our pipe has gone (``| head``): nothing is wrong, and nothing more is written."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        raise typer.Exit(0)
+
+
 class Output:
     """Writes to standard output; progress and remarks go to standard error, so that pipes stay clean."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        # Into a pipe or file nothing is wrapped: lines are for programs there.
-        self.console = Console(highlight=False, width=None if sys.stdout.isatty() else 400)
-        self.remarks = Console(stderr=True, highlight=False)
+        self.console = terminal()
+        self.remarks = terminal(stderr=True)
 
     def json(self, value: Any) -> None:
         """One JSON document."""
@@ -114,7 +129,7 @@ def guard(*, as_json: bool = False) -> Iterator[None]:
         if as_json:
             sys.stderr.write(json.dumps(error.as_dict()) + "\n")
         else:
-            console = Console(stderr=True, highlight=False)
+            console = terminal(stderr=True)
             console.print(Text("Error: ", style="bold red") + Text(error.message))
             for problem in error.problems:
                 console.print(Text(f"  • {problem}"))
@@ -125,5 +140,5 @@ def guard(*, as_json: bool = False) -> Iterator[None]:
         raise typer.Exit(130) from None
     except BrokenPipeError:
         # The reader of our pipe has gone (`| head`): nothing is wrong.
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
