@@ -12,7 +12,7 @@ import os
 import pytest
 
 from flagstone.testing.server import ServerProcess, wait_until
-from tests.backstage.world import CATALOG, CatalogClient, Files, Judged, api_is_there, install_client
+from tests.backstage.world import CATALOG, CatalogClient, Files, Judged, install_client
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +62,6 @@ def _judged(files, tmp_path_factory):
     with ServerProcess(folder, *arguments, command=("up", "--no-example")) as server:
         world = Judged(f"{server.url}/api/catalog", server.token, files)
         try:
-            if not api_is_there(world.http):
-                pytest.skip("the Backstage API is not there yet")
             wait_until(lambda: _loaded(world), 30, "the catalog to be read")
             yield world
         finally:

@@ -95,11 +95,6 @@ def names(items) -> list[str]:
     return [LOCATION if name.startswith(LOCATION) else name for name in found]
 
 
-def api_is_there(http: httpx.Client) -> bool:
-    """False while the server does not know the API at all."""
-    return http.get("/entities", params={"limit": 1}).status_code != 404
-
-
 class CatalogClient:
     """``@backstage/catalog-client`` in a Node.js process of its own."""
 

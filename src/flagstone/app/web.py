@@ -64,7 +64,8 @@ def make_asgi(app: Application) -> FastAPI:
     asgi.state.access = app.deps.get(AccessService)
     pages = app.deps.get(Pages)
     asgi.state.make_chrome = ChromeMaker(app, slices)
-    install(asgi, None if app.rooms == "platform" else _error_page(pages))
+    shapes = {prefix: shape for item in slices for prefix, shape in item.errors.items()}
+    install(asgi, None if app.rooms == "platform" else _error_page(pages), shapes)
     asgi.include_router(_health(app))
     if app.rooms != "platform":
         asgi.include_router(palette.router(slices, app.deps.get(AccessService), pages))

@@ -73,5 +73,8 @@ class Slice:
     ``add(contribution, plugin_name)`` once all slices are built. Raise Conflict for a second one with the same id."""
     sealed: Callable[[], None] | None = None
     """Called when everything has been collected: freeze the registries."""
+    errors: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
+    """Path prefix -> ``(request, FlagstoneError) -> response``: how errors below it are told, where a protocol of
+    others says so. Everywhere else they are problem+json or a page."""
     middleware: Sequence[Any] = field(default_factory=tuple)
     """ASGI middleware classes that take the app, outermost first."""

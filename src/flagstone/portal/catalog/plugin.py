@@ -11,10 +11,12 @@ from flagstone.foundation.audit import PortalAudit
 from flagstone.foundation.events import PortalEvents
 from flagstone.kernel.actor import Principal, system
 from flagstone.portal.catalog import api, web
+from flagstone.portal.catalog.api import backstage
 from flagstone.portal.catalog.jobs import EventJob, RefreshJob
 from flagstone.portal.catalog.model import CatalogQuery
 from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.permissions import PERMISSIONS
+from flagstone.portal.catalog.service.backstage import BackstageLocations, BackstageReads, BackstageValidation
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.declared import DeclaredKinds, read_kinds
 from flagstone.portal.catalog.service.ingest import IngestService
@@ -68,6 +70,12 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     refresh = RefreshJob(ingest, lambda: locations.use_settings([*settings.locations, *settings.extra_locations]))
     events = EventJob(gateway, deps.get(PortalEvents), ingest, locations, refresh.wake)
 
+    backstage_services = backstage.BackstageServices(
+        BackstageReads(store),
+        BackstageLocations(store, ingest, locations, access, audit, refresh.wake),
+        BackstageValidation(ingest, access),
+    )
+
     def start() -> None:
         refresh.start()
         events.start()
@@ -82,7 +90,8 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     return Slice(
         "catalog",
         room="portal",
-        routers=[api.router(catalog, records, locations, stars), web.router(pages)],
+        routers=[backstage.router(backstage_services), api.router(catalog, records, locations, stars), web.router(pages)],
+        errors={backstage.PREFIX: backstage.error_response},
         permissions=PERMISSIONS,
         nav=[
             NavItem("catalog", "Catalog", "/catalog", "library", "", 10, "catalog.entity.read"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,9 @@ log = logging.getLogger("flagstone.web")
 ErrorPage = Callable[[Request, FlagstoneError, str], Response]
 """(request, error, request id) -> the page for people."""
 
+ErrorShape = Callable[[Request, FlagstoneError], Response]
+"""(request, error) -> the answer in the words of another protocol."""
+
 
 def wants_html(request: Request) -> bool:
     """Whether a person is looking: a page URL asked for by a browser."""
@@ -29,10 +32,17 @@ def wants_html(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") or "hx-request" in request.headers
 
 
-def install(app: FastAPI, page: ErrorPage | None) -> None:
-    """Add the handlers. Without ``page`` (platform alone) everybody gets problem+json."""
+def install(app: FastAPI, page: ErrorPage | None, shapes: Mapping[str, ErrorShape] | None = None) -> None:
+    """Add the handlers. Without ``page`` (platform alone) everybody gets problem+json.
+
+    ``shapes``: path prefix -> how errors below it are told instead.
+    """
+    told = {f"{prefix}/": shape for prefix, shape in (shapes or {}).items()}
 
     def answer(request: Request, error: FlagstoneError) -> Response:
+        for prefix, shape in told.items():
+            if request.url.path.startswith(prefix):
+                return shape(request, error)
         if page is not None and wants_html(request):
             if isinstance(error, Unauthenticated) and request.method == "GET":
                 return _to_login(request)

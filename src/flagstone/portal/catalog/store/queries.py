@@ -38,7 +38,9 @@ def sound(texts: Iterable[str]) -> list[str]:
 
 def conditions(query: CatalogQuery, *, skip: Collection[str] = ()) -> Conditions:
     """What rows must satisfy. ``skip`` names fields to leave out: a facet counts as if its own choice were not made."""
-    found: Conditions = []
+    # Entities that stand for registered locations sort before the first letter. The empty text keeps the database from
+    # taking this, which nearly everything fulfils, for a reason to walk along the names.
+    found: Conditions = [entities.c.sort_name + "" >= " "]
     for name, column in (
         ("kinds", entities.c.kind),
         ("types", entities.c.type),
@@ -97,11 +99,11 @@ def _has(key: str, values: Iterable[str] | None) -> ColumnElement[bool]:
 
 
 def _lower_type(wanted: str) -> ColumnElement[bool]:
-    known = [name for name in _RELATION_NAMES if name.lower() == wanted]
+    known = [name for name in RELATION_NAMES if name.lower() == wanted]
     return relations.c.type.in_(known) if known else relations.c.type == wanted
 
 
-_RELATION_NAMES = (
+RELATION_NAMES = (
     *("ownedBy", "ownerOf", "partOf", "hasPart", "providesApi", "apiProvidedBy", "consumesApi", "apiConsumedBy"),
     *("dependsOn", "dependencyOf", "memberOf", "hasMember", "childOf", "parentOf"),
 )

@@ -1,0 +1,11 @@
+"""``/api/catalog``: the catalog API that Backstage's clients speak, to the letter where they depend on it.
+
+Answers are spliced from stored JSON. What is said once about a revision of the catalog is remembered for it.
+"""
+
+from flagstone.portal.catalog.api.backstage.errors import error_response
+from flagstone.portal.catalog.api.backstage.routes import BackstageServices, router
+
+PREFIX = "/api/catalog"
+
+__all__ = ["PREFIX", "BackstageServices", "error_response", "router"]

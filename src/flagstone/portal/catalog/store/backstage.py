@@ -1,0 +1,283 @@
+"""Reading for the Backstage API: pages, lists and facets by predicate, as statements of text, and documents as stored.
+
+A page is found in one of two ways: walking along the order and testing each entity, or collecting what fits and
+sorting that. Which one is cheaper follows from how many fit, so the caller passes that number.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flagstone.portal.catalog.model.cursors import Position
+from flagstone.portal.catalog.model.predicates import EVERYTHING, Predicate
+from flagstone.portal.catalog.store.predicates import Sql
+from flagstone.toolkit.db import PortalDatabase
+
+_IN_ALL = frozenset({"kind", "apiversion", "metadata.name", "metadata.namespace", "metadata.uid"})
+_ONCE = _IN_ALL | {"metadata.title", "metadata.description"}
+_BATCH = 500
+_REVISION = "SELECT value FROM catalog_cursors WHERE name = 'revision'"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which entities, in which order. Keys are lower case."""
+
+    predicate: Predicate = EVERYTHING
+    order: str | None = None
+    descending: bool = False
+    term: str | None = None
+    term_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entity of a page: its place in the order, its document."""
+
+    value: str | None
+    id: int
+    body: str
+
+    @property
+    def position(self) -> Position:
+        """For a cursor."""
+        return (self.value, self.id)
+
+
+class BackstageReader:
+    """Queries. Knows nothing of principals: everybody who may read entities may read all of them today."""
+
+    def __init__(self, db: PortalDatabase) -> None:
+        self._db = db
+        self._postgresql = not db.is_sqlite
+        self._own = threading.local()
+
+    def adopt(self) -> None:
+        """Give the calling thread a connection of its own: for the thread that answers short reads itself."""
+        if not self._postgresql and getattr(self._own, "pooled", None) is None:
+            self._own.pooled = self._db.engine.raw_connection()
+            self._own.driver = self._own.pooled.driver_connection
+            self._own.seen = None
+
+    def revision(self) -> int:
+        """How often the catalog has changed."""
+        driver = getattr(self._own, "driver", None)
+        if driver is None:
+            found = self._rows(_REVISION, ())
+            return int(found[0][0]) if found else 0
+        # SQLite tells for next to nothing whether anybody has written at all.
+        version = driver.execute("PRAGMA data_version").fetchone()[0]
+        if self._own.seen is None or self._own.seen[0] != version:
+            row = driver.execute(_REVISION).fetchone()
+            self._own.seen = (version, int(row[0]) if row else 0)
+        return int(self._own.seen[1])
+
+    def body_of_ref(self, ref: str) -> str | None:
+        """The document of a ref in lower case."""
+        return self._body("e.ref", ref)
+
+    def body_of_uid(self, uid: str) -> str | None:
+        """The document of an uid."""
+        return self._body("e.uid", uid)
+
+    def _body(self, column: str, value: str) -> str | None:
+        sql = self._sql()
+        found = self._run(
+            sql,
+            "SELECT d.body FROM catalog_entities e JOIN catalog_documents d ON d.entity_id = e.id"
+            f" WHERE {column} = {sql.bind(value)}",
+        )
+        return str(found[0][0]) if found else None
+
+    def bodies(self, refs: Sequence[str], predicate: Predicate = EVERYTHING) -> dict[str, str]:
+        """Documents by ref, of those that match."""
+        found: dict[str, str] = {}
+        for start in range(0, len(refs), _BATCH):
+            sql = self._sql(walk=True)
+            rows = self._run(
+                sql,
+                f"SELECT e.ref, d.body FROM catalog_entities e {sql.then} catalog_documents d ON d.entity_id = e.id"
+                f" WHERE e.ref IN ({sql.bind(*refs[start : start + _BATCH])}) AND {sql.condition(predicate)}",
+            )
+            found |= {row[0]: row[1] for row in rows}
+        return found
+
+    def count(self, wanted: Selection) -> int:
+        """How many there are; those without the order's field are not counted."""
+        sql = self._sql()
+        where = f"{sql.condition(wanted.predicate)}{self._term(sql, wanted)}"
+        if wanted.order is not None and wanted.order not in _IN_ALL:
+            where += (
+                f" AND e.id IN (SELECT o.entity_id FROM catalog_search o WHERE o.key = {sql.bind(wanted.order)}"
+                " AND o.value IS NOT NULL)"
+            )
+        return int(self._run(sql, f"SELECT count(*) FROM catalog_entities e WHERE {where}")[0][0])
+
+    def page(
+        self,
+        wanted: Selection,
+        limit: int,
+        *,
+        expected: int,
+        everything: int,
+        offset: int = 0,
+        after: Position | None = None,
+        backwards: bool = False,
+    ) -> list[Found]:
+        """``limit`` entities behind a position, in order; ``backwards``: before it, nearest first.
+
+        ``expected`` is how many fit, ``everything`` how many entities there are.
+        """
+        walk = expected * expected > (limit + offset) * everything
+        sql = self._sql(walk=walk)
+        downwards = wanted.descending != backwards
+        direction = "DESC" if downwards else "ASC"
+        if wanted.order is None:
+            inner = self._by_id(sql, wanted, after, direction)
+        elif wanted.order == "metadata.name" and not walk:
+            inner = self._by_name(sql, wanted, after, direction)
+        else:
+            inner = self._by_key(sql, wanted, after, direction)
+        inner += f" LIMIT {sql.bind(limit)} OFFSET {sql.bind(offset)}"
+        rows = self._run(
+            sql,
+            f"SELECT q.v, q.id, d.body FROM ({inner}) q {sql.then} catalog_documents d"
+            f" ON d.entity_id = q.id ORDER BY q.v {direction}, q.id {direction}",
+        )
+        return [Found(*row) for row in rows]
+
+    def _by_id(self, sql: Sql, wanted: Selection, after: Position | None, direction: str) -> str:
+        hint = " NOT INDEXED" if sql.walk and not sql.postgresql else ""
+        text = (
+            f"SELECT NULL AS v, e.id AS id FROM catalog_entities e{hint} WHERE {sql.condition(wanted.predicate)}"
+            f"{self._term(sql, wanted)}"
+        )
+        plus = "" if sql.walk else sql.plus
+        if after is not None:
+            text += f" AND {plus}e.id {'<' if direction == 'DESC' else '>'} {sql.bind(after[1])}"
+        return f"{text} ORDER BY {plus}e.id {direction}"
+
+    def _by_name(self, sql: Sql, wanted: Selection, after: Position | None, direction: str) -> str:
+        # Names are ASCII: the database's lower() is the one that the search rows were made with.
+        name = 'lower(e.name) COLLATE "C"' if sql.postgresql else "lower(e.name)"
+        text = (
+            f"SELECT {name} AS v, e.id AS id FROM catalog_entities e WHERE {sql.condition(wanted.predicate)}"
+            f"{self._term(sql, wanted)}"
+        )
+        if after is not None:
+            text += f" AND ({name}, e.id) {'<' if direction == 'DESC' else '>'} ({sql.bind(*after)})"
+        return f"{text} ORDER BY v {direction}, e.id {direction}"
+
+    def _by_key(self, sql: Sql, wanted: Selection, after: Position | None, direction: str) -> str:
+        if sql.walk:
+            tables, key = f"catalog_search o {sql.then} catalog_entities e", "o.key"
+        else:
+            tables, key = f"catalog_entities e {sql.then} catalog_search o", f"{sql.plus}o.key"
+        tables += " ON e.id = o.entity_id"
+        text = (
+            f"SELECT o.value AS v, e.id AS id FROM {tables} WHERE {key} = {sql.bind(wanted.order)}"
+            f" AND o.value IS NOT NULL AND {sql.condition(wanted.predicate)}{self._term(sql, wanted)}"
+        )
+        if wanted.order not in _ONCE:
+            text += (
+                " AND NOT EXISTS (SELECT 1 FROM catalog_search x WHERE x.entity_id = o.entity_id"
+                f" AND {sql.plus}x.key = o.key AND {sql.plus}x.value < o.value)"
+            )
+        if after is not None:
+            text += f" AND (o.value, o.entity_id) {'<' if direction == 'DESC' else '>'} ({sql.bind(*after)})"
+        return f"{text} ORDER BY o.value {direction}, o.entity_id {direction}"
+
+    @staticmethod
+    def _term(sql: Sql, wanted: Selection) -> str:
+        if wanted.term is None:
+            return ""
+        keys = wanted.term_keys
+        if sql.walk and keys == (wanted.order,) and wanted.order in _ONCE:
+            return f" AND {sql.holding('o.value', wanted.term)}"
+        inner = f"s.key IN ({sql.bind(*keys)}) AND {sql.holding('s.value', wanted.term)}"
+        if sql.walk:
+            return f" AND EXISTS (SELECT 1 FROM catalog_search s WHERE s.entity_id = e.id AND {sql.plus}{inner})"
+        return f" AND e.id IN (SELECT s.entity_id FROM catalog_search s WHERE {inner})"
+
+    def ids(
+        self,
+        predicate: Predicate,
+        order: Sequence[tuple[str, bool]],
+        *,
+        paged: bool,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[int]:
+        """Numbers of entities, sorted by several keys.
+
+        In pages, entities without the first keys come last; in a whole list they are left out.
+        """
+        sql = self._sql()
+        columns = "".join(
+            ", (SELECT min(s.value) FROM catalog_search s WHERE s.entity_id = e.id"
+            f" AND {sql.plus}s.key = {sql.bind(key)}) AS v{number}"
+            for number, (key, _) in enumerate(order)
+        )
+        text = f"SELECT e.id AS id, e.ref AS ref{columns} FROM catalog_entities e WHERE {sql.condition(predicate)}"
+        if order:
+            if not paged:
+                present = " AND ".join(f"q.v{number} IS NOT NULL" for number in range(len(order)))
+                text = f"SELECT q.* FROM ({text}) q WHERE {present}"
+            sorting = ", ".join(
+                f"q.v{number} IS NULL, q.v{number} {'DESC' if down else 'ASC'}" for number, (_, down) in enumerate(order)
+            )
+            text = f"SELECT q.id FROM ({text}) q ORDER BY {sorting}, q.{'ref' if paged else 'id'}"
+        else:
+            text = f"SELECT q.id FROM ({text}) q ORDER BY q.{'ref' if paged else 'id'}"
+        if limit is not None:
+            text += f" LIMIT {sql.bind(limit)}"
+        if offset:
+            text += f" OFFSET {sql.bind(offset)}" if limit is not None or self._postgresql else f" LIMIT -1 OFFSET {sql.bind(offset)}"
+        return [row[0] for row in self._run(sql, text)]
+
+    def batches(self, ids: Sequence[int]) -> Iterator[list[str]]:
+        """Documents in this order, some hundred at a time; those that are gone meanwhile are left out."""
+        for start in range(0, len(ids), _BATCH):
+            part = ids[start : start + _BATCH]
+            sql = self._sql()
+            rows = self._run(
+                sql, f"SELECT d.entity_id, d.body FROM catalog_documents d WHERE d.entity_id IN ({sql.bind(*part)})"
+            )
+            found = {row[0]: row[1] for row in rows}
+            yield [found[id_] for id_ in part if id_ in found]
+
+    def facet(self, key: str, predicate: Predicate = EVERYTHING) -> list[tuple[str, int]]:
+        """Values of a key as written, with the number of entities, by value."""
+        sql = self._sql()
+        narrowed = predicate != EVERYTHING
+        if key.startswith("relations."):
+            text = (
+                "SELECT r.target_ref, count(DISTINCT e.id) FROM catalog_relations r"
+                " JOIN catalog_entities e ON e.ref = r.source_ref WHERE "
+                f"{sql.relation_type(key.removeprefix('relations.'))} AND {sql.condition(predicate)} GROUP BY r.target_ref"
+            )
+        else:
+            text = (
+                "SELECT coalesce(o.original, o.value), count(*) FROM catalog_search o"
+                f"{' JOIN catalog_entities e ON e.id = o.entity_id' if narrowed else ''}"
+                f" WHERE o.key = {sql.bind(key)} AND o.value IS NOT NULL"
+                f"{f' AND {sql.condition(predicate)}' if narrowed else ''} GROUP BY coalesce(o.original, o.value)"
+            )
+        return sorted((row[0], row[1]) for row in self._run(sql, text))
+
+    def _sql(self, *, walk: bool = False) -> Sql:
+        return Sql(postgresql=self._postgresql, walk=walk)
+
+    def _run(self, sql: Sql, statement: str) -> Sequence[Any]:
+        return self._rows(sql.text(statement), tuple(sql.values))
+
+    def _rows(self, statement: str, values: tuple[object, ...]) -> Sequence[Any]:
+        driver = getattr(self._own, "driver", None)
+        if driver is not None:
+            found: Sequence[Any] = driver.execute(statement, values).fetchall()
+            return found
+        with self._db.read() as conn:
+            return conn.exec_driver_sql(statement, values).fetchall()
