@@ -213,7 +213,7 @@ class LocationService:
     def unregister(self, principal: Principal, location_id: str) -> int:
         """Remove a location with its entities. Returns how many went. Raises Conflict for one of the settings."""
         location = self.get(location_id)
-        self._check_delete(principal, location)
+        self.check_delete(principal, location)
         if location.origin == "settings":
             raise Conflict(
                 "catalog.location_in_settings",
@@ -252,7 +252,7 @@ class LocationService:
     def approve(self, principal: Principal, location_id: str, digest: str) -> Location:
         """Agree to exactly the deletions that are held, and read again. Raises Conflict when they are others by now."""
         location = self.get(location_id)
-        self._check_delete(principal, location)
+        self.check_delete(principal, location)
         if location.held is None or location.held.digest != digest:
             raise Conflict(
                 "catalog.nothing_held",
@@ -279,6 +279,7 @@ class LocationService:
                 self._remove(_SYSTEM, location)
         for type_, target in sorted(targets):
             self._store.locations.add(type_, target, origin="settings", actor=_SYSTEM.id, now=now)
+        self._store.locations.complete_origins()
 
     def _add(
         self, principal: Principal, type_: str, target: str, origin: LocationOrigin, *, requested_by: str | None = None
@@ -301,7 +302,8 @@ class LocationService:
             self._audit.record(principal, "catalog.location.delete", location.ref, detail=detail)
         return count
 
-    def _check_delete(self, principal: Principal, location: Location) -> None:
+    def check_delete(self, principal: Principal, location: Location) -> None:
+        """Raise Denied unless the principal may remove what a location brings."""
         owner = self._owner(principal, location)
         self._access.check(principal, "catalog.location.delete", owner=owner, resource=location.ref)
 

@@ -95,6 +95,8 @@ class BackstageLocations:
             if not isinstance(value.get("lastId"), str):
                 raise malformed()
             query, after = value.get("query"), value["lastId"]
+        if query is not None:
+            _matches(dict.fromkeys(("id", "type", "target"), ""), query)  # a wrong query is wrong without locations, too
         found = [item for item in self.all() if query is None or _matches(item.as_dict(), query)]
         rest = [item for item in found if item.id > after]
         following = None
@@ -249,11 +251,10 @@ class BackstageLocations:
         location = self._store.locations.get(id_)
         if location is None:
             return []
-        refs = self._store.locations.naming(location.id)
         if location.origin != "child":
-            refs = [self._registered(location).entity_ref, *()]
+            refs = [self._registered(location).entity_ref]
             return list(self._store.reader.entities(refs).values())
-        found = self._store.reader.entities(refs).values()
+        found = self._store.reader.entities(self._store.locations.naming(location.id)).values()
         exact = [item for item in found if self._names(item, location)]
         return exact or list(found)
 
@@ -307,7 +308,7 @@ def _matches(item: dict[str, str], query: object) -> bool:
     """Locations are few, and have three fields: their queries are answered here."""
     if not isinstance(query, dict):
         raise _bad_query("must be an object")
-    return all(_holds(item, key, value) for key, value in query.items())
+    return all([_holds(item, key, value) for key, value in query.items()])  # noqa: C419  every part is checked
 
 
 def _holds(item: dict[str, str], key: str, value: Any) -> bool:

@@ -14,6 +14,7 @@ from flagstone.portal.catalog.service.documents import Found
 from flagstone.portal.catalog.service.ingest import IngestService
 
 _LOCATION = re.compile(r"url:\s*\S+://\S+")
+_ROOT = ("apiVersion", "kind", "metadata", "spec")
 _WORDS = {"a text": "string", "a list": "array", "an object": "object", "true or false": "boolean"}
 
 
@@ -59,7 +60,7 @@ def _told(found: Found, entity: dict[str, Any]) -> str:
             return f"{parent or '/'} must have required property '{name}': {message}"
         wanted = next((word for text, word in _WORDS.items() if f"must be {text}" in message), None)
         return f"{where} must be {wanted}: {message}" if wanted else f"{where}: {message}"
-    if found.code == "catalog.schema" and field and "." not in field and field not in entity.get("metadata", {}):
+    if field in entity and field not in _ROOT:
         return f"must NOT have additional properties ({field}): {message}"
     if found.code == "catalog.bad_ref":
         return f'{field}: Entity reference "{_at(entity, field)}" is not valid, or has no kind: {message}'
