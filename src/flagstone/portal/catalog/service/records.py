@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from flagstone.foundation.access import AccessService
@@ -49,12 +50,15 @@ class RecordService:
         *,
         entity_ref: str | None = None,
         location_ids: Collection[str] = (),
+        codes: Collection[str] = (),
         cursor: str | None = None,
         limit: int | None = None,
     ) -> Page[CatalogProblem]:
         """A page of problems, newest first."""
         ref = str(parse_ref(entity_ref)) if entity_ref is not None else None
-        return self._store.records.problems(entity_ref=ref, location_ids=location_ids, cursor=cursor, limit=limit)
+        return self._store.records.problems(
+            entity_ref=ref, location_ids=location_ids, codes=codes, cursor=cursor, limit=limit
+        )
 
     def count_problems(self) -> int:
         """How many problems there are."""
@@ -69,6 +73,23 @@ class RecordService:
         page = self._store.records.history(str(parse_ref(ref)), cursor=cursor, limit=limit)
         changes = tuple(replace(change, fields=differences(change.before, change.after)) for change in page.items)
         return Page(changes, page.next_cursor)
+
+    def versions(self, ref: str, limit: int = 200) -> list[Change]:
+        """The latest changes in short, newest first: what can be compared."""
+        return list(self._store.records.history(str(parse_ref(ref)), limit=limit).items)
+
+    def at(self, ref: str, moment: datetime) -> tuple[Mapping[str, Any] | None, Change | None]:
+        """What an entity was at a moment (None: it was not there), and the change that made it so."""
+        wanted = str(parse_ref(ref))
+        cursor = None
+        while True:
+            page = self._store.records.history(wanted, cursor=cursor, limit=100)
+            for change in page.items:
+                if change.at <= moment:
+                    return change.after, change
+            cursor = page.next_cursor
+            if cursor is None:
+                return None, None
 
     def source_text(self, ref: str) -> str:
         """The document as it was written. Raises NotFound (``catalog.no_entity``)."""

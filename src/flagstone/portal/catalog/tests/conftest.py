@@ -19,12 +19,14 @@ from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.permissions import PERMISSIONS
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.ingest import IngestService
+from flagstone.portal.catalog.service.insight import InsightService
 from flagstone.portal.catalog.service.locations import LocationService
 from flagstone.portal.catalog.service.records import RecordService, StarService
+from flagstone.portal.catalog.service.views import ViewService
 from flagstone.portal.catalog.settings import CatalogSettings
-from flagstone.portal.catalog.store import CatalogStore
+from flagstone.portal.catalog.store import CatalogStore, InsightStore, ViewStore
+from flagstone.portal.catalog.web.all_cards import all_cards
 from flagstone.portal.catalog.web.cards import CardRegistry
-from flagstone.portal.catalog.web.own_cards import own_cards
 from flagstone.sdk import SourceContext
 from flagstone.testing.client import Client
 from flagstone.testing.foundation import Foundation
@@ -65,6 +67,11 @@ class World:
         self.locations = LocationService(self.store, self.ingest, access, audit, now=self.clock)
         self.records = RecordService(self.store, self.catalog, self.ingest, access)
         self.stars = StarService(self.store)
+        insight = InsightStore(database)
+        self.insight = InsightService(
+            self.store, insight, self.catalog, self.records, self.locations, now=self.clock
+        )
+        self.views = ViewService(ViewStore(database))
         access.add_membership_source(self.catalog.groups_of)
 
     def clock(self) -> Any:
@@ -109,11 +116,11 @@ class World:
         """A developer's client over the real routes, and everybody with tokens."""
         pages = Pages("Flagstone", {"catalog": CATALOG / "templates" / "catalog"})
         cards = CardRegistry(pages)
-        for card in own_cards(self.catalog, self.records):
+        for card in all_cards(self.catalog, self.records, self.insight):
             cards.add(card, "catalog")
         self.cards = cards
         services = web.Services(
-            self.catalog, self.records, self.stars, self.locations, self.foundation.access, cards, pages
+            self.catalog, self.records, self.stars, self.locations, self.foundation.access, cards, pages, self.insight, self.views
         )
         routers = [api.router(self.catalog, self.records, self.locations, self.stars), web.router(services)]
         self.app = self.foundation.app(*routers)

@@ -12,23 +12,33 @@ from markupsafe import Markup
 
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
-from flagstone.kernel.errors import FlagstoneError, NotFound
+from flagstone.kernel.errors import NotFound
 from flagstone.portal.catalog.model import CatalogProblem, Change, Entity, Location
 from flagstone.portal.catalog.model.formats import is_safe_link
 from flagstone.portal.catalog.service.catalog import CatalogService, Direction
+from flagstone.portal.catalog.service.insight import InsightService
 from flagstone.portal.catalog.service.locations import LocationService
 from flagstone.portal.catalog.service.records import RecordService, StarService
 from flagstone.portal.catalog.web.cards import CardRegistry, ShownCard
 from flagstone.portal.catalog.web.drawing import draw
+from flagstone.portal.catalog.web.moments import (
+    Comparison,
+    MomentPage,
+    Owning,
+    RemovedPage,
+    compare,
+    difference,
+    moment_of,
+    owning,
+    plain,
+)
 from flagstone.portal.catalog.web.readme import readme_html
 from flagstone.portal.catalog.web.views import EntityLink, icon_of, link_of, links_of, tone_of
 from flagstone.sdk import CardContext
 from flagstone.sdk.guards import permit
-from flagstone.toolkit.web.diff import diff_lines
 from flagstone.toolkit.web.graph import GraphDrawing
 from flagstone.toolkit.web.markdown import Heading
 from flagstone.toolkit.web.pages import Pages
-from flagstone.toolkit.yaml import dump_yaml
 
 _PATH = "/catalog/{kind}/{namespace}/{name}"
 _MAX_DEPTH = 4
@@ -107,8 +117,10 @@ class HistoryPage:
     """Changes."""
 
     head: Head
-    changes: Sequence[tuple[Change, Any]]
+    changes: Sequence[tuple[Change, Any, Owning | None]]
     more: str | None
+    comparison: Comparison | None = None
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +140,12 @@ def entity_routes(
     access: AccessService,
     cards: CardRegistry,
     pages: Pages,
+    insight: InsightService,
 ) -> None:
     """Everything below ``/catalog/{kind}/{namespace}/{name}``, and the cards that load by themselves."""
-    views = EntityViews(catalog, records, stars, locations, access, cards)
+    views = EntityViews(catalog, records, stars, locations, access, cards, insight)
     _reading(routes, views, pages)
+    _changing(routes, views, pages)
     _acting(routes, views, pages)
 
 
@@ -141,11 +155,20 @@ def _reading(routes: APIRouter, views: EntityViews, pages: Pages) -> None:
         return Response(views.card(card_id, entity, principal, request), media_type="text/html")
 
     @routes.get(_PATH)
-    def overview(request: Request, principal: Reader, kind: str, namespace: str, name: str) -> Response:
+    def overview(request: Request, principal: Reader, kind: str, namespace: str, name: str, at: str = "") -> Response:
         elsewhere = views.canonical(kind, namespace, name)
         if elsewhere is not None:
             return RedirectResponse(elsewhere, 308)
-        return pages.render(request, "catalog/entity.html", views.overview(kind, namespace, name, principal, request))
+        try:
+            head = views.head(kind, namespace, name, principal, request)
+        except NotFound:
+            removed = views.removed(kind, namespace, name, principal)
+            if removed is None:
+                raise
+            return pages.render(request, "catalog/removed.html", removed, status=404)
+        if at:
+            return pages.render(request, "catalog/moment.html", views.moment(head, at))
+        return pages.render(request, "catalog/entity.html", views.overview(head, principal, request))
 
     @routes.get(f"{_PATH}/relations")
     def relations(
@@ -168,6 +191,8 @@ def _reading(routes: APIRouter, views: EntityViews, pages: Pages) -> None:
             request, "catalog/docs.html", views.docs(views.head(kind, namespace, name, principal, request))
         )
 
+
+def _changing(routes: APIRouter, views: EntityViews, pages: Pages) -> None:
     @routes.get(f"{_PATH}/source")
     def source(request: Request, principal: Reader, kind: str, namespace: str, name: str) -> Response:
         head = views.head(kind, namespace, name, principal, request)
@@ -175,9 +200,18 @@ def _reading(routes: APIRouter, views: EntityViews, pages: Pages) -> None:
 
     @routes.get(f"{_PATH}/history")
     def history(
-        request: Request, principal: Reader, kind: str, namespace: str, name: str, cursor: str | None = None
+        request: Request,
+        principal: Reader,
+        kind: str,
+        namespace: str,
+        name: str,
+        cursor: str | None = None,
+        start: Annotated[str, Query(alias="from")] = "",
+        end: Annotated[str, Query(alias="to")] = "",
+        split: str = "",
     ) -> Response:
-        page = views.history(views.head(kind, namespace, name, principal, request), cursor)
+        head = views.head(kind, namespace, name, principal, request)
+        page = views.history(head, cursor, start=start, end=end, split=split == "1")
         return pages.render(request, "catalog/history.html", page, fragment="catalog/_history.html" if cursor else None)
 
 
@@ -218,8 +252,10 @@ class EntityViews:
         locations: LocationService,
         access: AccessService,
         cards: CardRegistry,
+        insight: InsightService,
     ) -> None:
         self.records = records
+        self._insight = insight
         self._catalog = catalog
         self._stars = stars
         self._locations = locations
@@ -259,9 +295,8 @@ class EntityViews:
             edit_url=edit if is_safe_link(edit) else None,
         )
 
-    def overview(self, kind: str, namespace: str, name: str, principal: Principal, request: Request) -> OverviewPage:
+    def overview(self, head: Head, principal: Principal, request: Request) -> OverviewPage:
         """The cards."""
-        head = self.head(kind, namespace, name, principal, request)
         ctx = CardContext(principal, head.entity.data, dict(request.query_params))
         main, side = (self._cards.show(slot, ctx, request) for slot in ("entity.main", "entity.side"))
         return OverviewPage(head, main, side)
@@ -327,12 +362,31 @@ class EntityViews:
         )
         return SourcePage(head, self.records.source_text(head.entity.ref), location, origin, may)
 
-    def history(self, head: Head, cursor: str | None) -> HistoryPage:
-        """Changes with their differences."""
+    def history(
+        self, head: Head, cursor: str | None, *, start: str = "", end: str = "", split: bool = False
+    ) -> HistoryPage:
+        """Changes with their differences, and two moments beside each other."""
         page = self.records.history(head.entity.ref, cursor=cursor, limit=20)
-        changes = [(change, _difference(change)) for change in page.items]
+        changes = [(change, difference(change.before, change.after), owning(change)) for change in page.items]
         more = f"/catalog/{head.entity.path}/history?cursor={page.next_cursor}" if page.next_cursor else None
-        return HistoryPage(head, changes, more)
+        comparison = compare(self.records, head.entity.ref, start, end, split=split) if cursor is None else None
+        return HistoryPage(head, changes, more, comparison, bool(start or end))
+
+    def moment(self, head: Head, at: str) -> MomentPage:
+        """The entity as of a moment. Raises Invalid."""
+        moment = moment_of(at)
+        found, change = self.records.at(head.entity.ref, moment)
+        text = plain(found) if found is not None else None
+        return MomentPage(head, moment, text, change, difference(found, head.entity.data))
+
+    def removed(self, kind: str, namespace: str, name: str, principal: Principal) -> RemovedPage | None:
+        """What is known of an entity that was removed lately; None when it never was, or long ago."""
+        removed = self._insight.tombstone(f"{kind}:{namespace}/{name}")
+        if removed is None:
+            return None
+        before = self.records.versions(removed.ref, 1)[0].before
+        may = self._access.possible(principal, "catalog.location.create").allowed
+        return RemovedPage(removed.ref, name, removed, plain(before) if before else "", may)
 
     def toggle_star(self, kind: str, namespace: str, name: str, principal: Principal) -> StarPage:
         """Star it, or take the star away."""
@@ -349,18 +403,3 @@ class EntityViews:
         if entity.kind.lower() in _WITH_README and self.records.has_readme(entity):
             tabs.append(("docs", "Docs", f"{base}/docs"))
         return [*tabs, ("source", "Source", f"{base}/source"), ("history", "History", f"{base}/history")]
-
-
-def _difference(change: Change) -> Any:
-    if change.before is None or change.after is None:
-        return None
-    try:
-        return diff_lines(_plain(change.before), _plain(change.after))
-    except FlagstoneError:
-        return None
-
-
-def _plain(entity: Mapping[str, Any]) -> str:
-    metadata = {key: value for key, value in entity["metadata"].items() if key not in ("uid", "etag")}
-    shown = {key: value for key, value in entity.items() if key not in ("relations", "status", "metadata")}
-    return dump_yaml({"metadata": metadata, **shown})

@@ -14,6 +14,7 @@ from flagstone.kernel.actor import Principal
 from flagstone.portal.catalog.model import SORT_FIELDS, CatalogQuery, EntityRow, FacetValue, SortField
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.records import StarService
+from flagstone.portal.catalog.service.views import SavedView, ViewService
 from flagstone.portal.catalog.web.views import EntityLink, icon_of, link_of, links_of, tone_of
 from flagstone.sdk.guards import permit
 from flagstone.toolkit.web.pages import Pages, is_fragment
@@ -22,6 +23,17 @@ _PAGE = 50
 _OPTIONS = 20
 _FILTERS = (("kind", "Kind"), ("owner", "Owner"), ("type", "Type"), ("lifecycle", "Lifecycle"), ("tag", "Tags"))
 _FACET_NAMES = {"kind": "kinds", "owner": "owners", "type": "types", "lifecycle": "lifecycles", "tag": "tags"}
+COLUMNS = (
+    ("kind", "Kind"),
+    ("type", "Type"),
+    ("owner", "Owner"),
+    ("system", "System"),
+    ("lifecycle", "Lifecycle"),
+    ("tags", "Tags"),
+    ("description", "Description"),
+    ("updated", "Changed"),
+)
+_DEFAULT_COLUMNS = ("kind", "owner", "system", "lifecycle", "tags", "updated")
 Option = tuple[str, str, int | None]
 
 
@@ -64,6 +76,11 @@ class ListPage:
     more: str | None
     filtered: bool
     may_register: bool
+    columns: Sequence[tuple[str, str]]
+    all_columns: Sequence[Option]
+    saved: Sequence[SavedView]
+    own: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +89,7 @@ class MorePage:
 
     rows: Sequence[ListRow]
     more: str | None
+    columns: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +100,15 @@ class OptionsPage:
 
 
 def list_routes(
-    routes: APIRouter, catalog: CatalogService, stars: StarService, access: AccessService, pages: Pages
+    routes: APIRouter,
+    catalog: CatalogService,
+    stars: StarService,
+    views: ViewService,
+    access: AccessService,
+    pages: Pages,
 ) -> None:
     """``/catalog`` and what fields for entities ask."""
-    listing = Listing(catalog, stars)
+    listing = Listing(catalog, stars, views)
 
     @routes.get("/catalog")
     def page(request: Request, principal: Annotated[Principal, permit("catalog.entity.read")]) -> Response:
@@ -121,6 +144,7 @@ class Asked:
     descending: bool
     chosen: dict[str, tuple[str, ...]]
     cursor: str | None
+    columns: tuple[str, ...] = _DEFAULT_COLUMNS
 
     @classmethod
     def of(cls, request: Request) -> Asked:
@@ -139,6 +163,7 @@ class Asked:
             known and sort.startswith("-"),
             chosen,
             params.get("cursor") or None,
+            tuple(name for name, _ in COLUMNS if name in params.getlist("cols")) or _DEFAULT_COLUMNS,
         )
 
     @property
@@ -166,26 +191,38 @@ class Asked:
             limit=_PAGE,
         )
 
-    def address(self, view: str, cursor: str) -> str:
-        """The address of the page after this one."""
+    def pairs(self, view: str) -> str:
+        """This list as a query string."""
         pairs = [("view", view), ("q", self.q), ("sort", self.sort_text)]
         pairs += [(key, value) for key, values in self.chosen.items() for value in values]
-        return "/catalog?" + urlencode([(k, v) for k, v in pairs if v] + [("cursor", cursor)])
+        if self.columns != _DEFAULT_COLUMNS:
+            pairs += [("cols", name) for name in self.columns]
+        return urlencode([(k, v) for k, v in pairs if v])
+
+    def address(self, view: str, cursor: str) -> str:
+        """The address of the page after this one."""
+        return f"/catalog?{self.pairs(view)}&{urlencode([('cursor', cursor)])}"
+
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """The chosen columns with their headings."""
+        return [(name, label) for name, label in COLUMNS if name in self.columns]
 
 
 class Listing:
     """Turns what is asked into a page."""
 
-    def __init__(self, catalog: CatalogService, stars: StarService) -> None:
+    def __init__(self, catalog: CatalogService, stars: StarService, views: ViewService) -> None:
         self._catalog = catalog
+        self._views = views
         self._stars = stars
 
     def page(self, asked: Asked, principal: Principal, *, may_register: bool) -> ListPage:
         """The whole list page."""
         base = asked.query()
-        counts = {name: self._catalog.count(_viewed(base, name, principal)) for name in ("all", "mine", "starred")}
+        counts = {name: self._catalog.count(viewed(base, name, principal)) for name in ("all", "mine", "starred")}
         view = asked.view or ("mine" if counts["mine"] and not asked.filtered else "all")
-        query = _viewed(base, view, principal)
+        query = viewed(base, view, principal)
         found = self._catalog.list(query)
         facets = self._facets(query, asked)
         labels = {(facet.name, value): label for facet in facets for value, label, _ in facet.options}
@@ -207,14 +244,19 @@ class Listing:
             more=asked.address(view, found.next_cursor) if found.next_cursor else None,
             filtered=asked.filtered,
             may_register=may_register,
+            columns=asked.shown,
+            all_columns=[(name, label, None) for name, label in COLUMNS],
+            saved=self._views.visible(principal),
+            own=principal.id,
+            address=asked.pairs(view),
         )
 
     def more(self, asked: Asked, principal: Principal) -> MorePage:
         """The rows behind a cursor."""
         view = asked.view or "all"
-        found = self._catalog.list(_viewed(asked.query(), view, principal))
+        found = self._catalog.list(viewed(asked.query(), view, principal))
         more = asked.address(view, found.next_cursor) if found.next_cursor else None
-        return MorePage(self._rows(found.items, principal), more)
+        return MorePage(self._rows(found.items, principal), more, asked.shown)
 
     def _rows(self, rows: Sequence[EntityRow], principal: Principal) -> list[ListRow]:
         links = links_of([ref for row in rows for ref in (row.owner, row.system) if ref], self._catalog)
@@ -250,7 +292,8 @@ class Listing:
         return [(value.value, value.value, value.count) for value in all_values]
 
 
-def _viewed(query: CatalogQuery, view: str, principal: Principal) -> CatalogQuery:
+def viewed(query: CatalogQuery, view: str, principal: Principal) -> CatalogQuery:
+    """A query within a view: all, mine or starred."""
     if view == "mine":
         mine = principal.owner_refs
         chosen = query.owners

@@ -1,4 +1,4 @@
-"""The catalog's own cards on entity pages; they use the same hook as any plugin's."""
+"""The catalog's cards on entity pages that most kinds share; they use the same hook as any plugin's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from flagstone.kernel.errors import FlagstoneError
 from flagstone.portal.catalog.model.formats import is_safe_link
 from flagstone.portal.catalog.service.catalog import CatalogService
+from flagstone.portal.catalog.service.insight import InsightService
 from flagstone.portal.catalog.service.records import RecordService
 from flagstone.portal.catalog.web.drawing import draw
 from flagstone.portal.catalog.web.readme import readme_html
@@ -33,27 +34,22 @@ _LINK_ICONS = {
     "catalog": "library",
     "web": "globe",
 }
-_LANGUAGES = {"openapi": "yaml", "asyncapi": "yaml", "graphql": "graphql", "grpc": "protobuf", "trpc": "typescript"}
 
 
-def own_cards(catalog: CatalogService, records: RecordService) -> list[UICard]:
+def own_cards(catalog: CatalogService, records: RecordService, insight: InsightService) -> list[UICard]:
     """All of them."""
     related = [
         ("apis", "APIs", "braces", "entity.side", 20, ("component",), ("providesApi", "consumesApi")),
         ("users-of-api", "Used by", "plug", "entity.side", 20, ("api",), ("apiProvidedBy", "apiConsumedBy")),
         ("contents", "What belongs to it", "layers", "entity.main", 32, ("system", "domain"), ("hasPart",)),
         ("parts", "Parts", "boxes", "entity.side", 24, ("component",), ("hasPart",)),
-        ("people", "People", "users", "entity.main", 32, ("group",), ("hasMember",)),
-        ("hierarchy", "Organisation", "network", "entity.side", 20, ("group",), ("childOf", "parentOf")),
-        ("teams", "Teams", "users", "entity.side", 20, ("user",), ("memberOf",)),
         ("owns", "Owns", "boxes", "entity.main", 34, ("group", "user"), ("ownerOf",)),
     ]
     found: list[UICard] = [RelatedCard(catalog, *options) for options in related]
     found += [
         RelationsCard(catalog),
-        AboutCard(catalog, records),
+        AboutCard(catalog, records, insight),
         LinksCard(),
-        DefinitionCard(),
         ReadmeCard(catalog, records),
     ]
     return found
@@ -65,17 +61,19 @@ def ref_of(entity: Mapping[str, Any]) -> str:
     return f"{entity['kind']}:{metadata.get('namespace', 'default')}/{metadata['name']}".lower()
 
 
-def _kind(ctx: CardContext) -> str:
+def kind_of(ctx: CardContext) -> str:
+    """The kind of the page's entity, lower case; empty on the home page."""
     return str(ctx.entity["kind"]).lower() if ctx.entity is not None else ""
 
 
-def _entity(ctx: CardContext) -> Mapping[str, Any]:
+def entity_of(ctx: CardContext) -> Mapping[str, Any]:
+    """The page's entity. Raises LookupError where there is none."""
     if ctx.entity is None:
         raise LookupError("this card stands on an entity's page")
     return ctx.entity
 
 
-class _Card:
+class OwnCard:
     """What our cards share."""
 
     id = ""
@@ -88,7 +86,7 @@ class _Card:
         return ctx.entity is not None
 
 
-class RelationsCard(_Card):
+class RelationsCard(OwnCard):
     """The graph of the neighbours."""
 
     id = "catalog.relations"
@@ -99,9 +97,9 @@ class RelationsCard(_Card):
 
     def render(self, ctx: CardContext) -> Rendered:
         """Depth 1; what does not fit is counted."""
-        ref = ref_of(_entity(ctx))
-        graph = self._catalog.graph(ref, depth=1, types=_DRAWN.get(_kind(ctx), ()), limit=_CARD_NODES)
-        drawing = draw(graph, self._catalog.kinds, label=f"Relations of {_entity(ctx)['metadata']['name']}")
+        ref = ref_of(entity_of(ctx))
+        graph = self._catalog.graph(ref, depth=1, types=_DRAWN.get(kind_of(ctx), ()), limit=_CARD_NODES)
+        drawing = draw(graph, self._catalog.kinds, label=f"Relations of {entity_of(ctx)['metadata']['name']}")
         values = {
             "drawing": drawing,
             "alone": len(graph.refs) == 1,
@@ -111,19 +109,20 @@ class RelationsCard(_Card):
         return Rendered("catalog/_card_relations.html", values)
 
 
-class AboutCard(_Card):
+class AboutCard(OwnCard):
     """Description and facts."""
 
     id = "catalog.about"
     order = 30
 
-    def __init__(self, catalog: CatalogService, records: RecordService) -> None:
+    def __init__(self, catalog: CatalogService, records: RecordService, insight: InsightService) -> None:
         self._catalog = catalog
         self._records = records
+        self._insight = insight
 
     def render(self, ctx: CardContext) -> Rendered:
         """What the file says, and where the file is."""
-        found = self._catalog.get(ref_of(_entity(ctx)))
+        found = self._catalog.get(ref_of(entity_of(ctx)))
         spec, metadata = found.spec, found.metadata
         parents = found.related("partOf")
         links = links_of([*parents, found.owner or ""], self._catalog)
@@ -135,6 +134,7 @@ class AboutCard(_Card):
                 "entity": found,
                 "description": metadata.get("description") or "",
                 "owner": links.get(found.owner or ""),
+                "code_owners": self._insight.code_owners(found),
                 "parents": [links[ref] for ref in parents],
                 "lifecycle": spec.get("lifecycle"),
                 "tone": tone_of(str(spec.get("lifecycle", ""))),
@@ -149,7 +149,7 @@ class AboutCard(_Card):
         )
 
 
-class LinksCard(_Card):
+class LinksCard(OwnCard):
     """Links of the entity; only addresses that are safe to follow become links."""
 
     id = "catalog.links"
@@ -162,7 +162,7 @@ class LinksCard(_Card):
 
     def render(self, ctx: CardContext) -> Rendered:
         """Title, or the address itself."""
-        links = _entity(ctx)["metadata"]["links"]
+        links = entity_of(ctx)["metadata"]["links"]
         safe = [
             (link.get("title") or link["url"], link["url"], _LINK_ICONS.get(link.get("icon", ""), "link"))
             for link in links
@@ -172,28 +172,7 @@ class LinksCard(_Card):
         return Rendered("catalog/_card_links.html", {"links": safe, "unsafe": unsafe})
 
 
-class DefinitionCard(_Card):
-    """The definition of an API, raw."""
-
-    id = "catalog.definition"
-    order = 40
-
-    def applies(self, ctx: CardContext) -> bool:
-        """For APIs."""
-        return _kind(ctx) == "api"
-
-    def render(self, ctx: CardContext) -> Rendered:
-        """With colours where the language is known."""
-        spec = _entity(ctx)["spec"]
-        text = str(spec.get("definition", ""))
-        language = _LANGUAGES.get(str(spec.get("type", "")).lower())
-        if language == "yaml" and text.lstrip().startswith("{"):
-            language = "json"
-        values = {"text": text, "language": language, "type": spec.get("type"), "lines": text.count("\n") + 1}
-        return Rendered("catalog/_card_definition.html", values)
-
-
-class ReadmeCard(_Card):
+class ReadmeCard(OwnCard):
     """The README beside the entity's file."""
 
     id = "catalog.readme"
@@ -205,11 +184,11 @@ class ReadmeCard(_Card):
 
     def applies(self, ctx: CardContext) -> bool:
         """For what has files of its own."""
-        return _kind(ctx) in ("component", "api", "resource", "system", "domain", "template")
+        return kind_of(ctx) in ("component", "api", "resource", "system", "domain", "template")
 
     def render(self, ctx: CardContext) -> Rendered | None:
         """Rendered Markdown; nothing when there is no README."""
-        entity = self._catalog.get(ref_of(_entity(ctx)))
+        entity = self._catalog.get(ref_of(entity_of(ctx)))
         try:
             readme = self._records.readme(entity)
         except FlagstoneError:
@@ -241,7 +220,7 @@ _LABELS = {
 }
 
 
-class RelatedCard(_Card):
+class RelatedCard(OwnCard):
     """Entities related in one or two ways, as a list."""
 
     def __init__(
@@ -266,13 +245,13 @@ class RelatedCard(_Card):
 
     def applies(self, ctx: CardContext) -> bool:
         """For its kinds, when there is something to show."""
-        if ctx.entity is None or _kind(ctx) not in self._kinds:
+        if ctx.entity is None or kind_of(ctx) not in self._kinds:
             return False
         return any(item["type"] in self._types for item in ctx.entity.get("relations", ()))
 
     def render(self, ctx: CardContext) -> Rendered:
         """The first few of each; all of them are on the page of relations."""
-        entity = _entity(ctx)
+        entity = entity_of(ctx)
         refs = {
             type_: [item["targetRef"] for item in entity.get("relations", ()) if item["type"] == type_]
             for type_ in self._types

@@ -1,4 +1,4 @@
-"""Registering what exists, the list of locations, and the list of problems."""
+"""Registering what exists, and the list of locations."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from fastapi.responses import RedirectResponse
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import FlagstoneError
-from flagstone.portal.catalog.model import CatalogProblem, Location, Relation
+from flagstone.portal.catalog.model import Location
 from flagstone.portal.catalog.service.locations import LocationService, Preview
-from flagstone.portal.catalog.service.records import RecordService
-from flagstone.portal.catalog.web.views import href_of
 from flagstone.sdk.guards import permit
 from flagstone.toolkit.web.pages import Pages
 
@@ -42,24 +40,9 @@ class RegisterPage:
     may_delete: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemsPage:
-    """What is wrong anywhere."""
-
-    problems: Sequence[tuple[CatalogProblem, str | None]]
-    more: str | None
-    total: int
-    dangling: Sequence[tuple[Relation, str]]
-    held: Sequence[Location]
-    may_confirm: bool
-
-
-def register_routes(
-    routes: APIRouter, locations: LocationService, records: RecordService, access: AccessService, pages: Pages
-) -> None:
-    """``/catalog/import``, ``/catalog/problems`` and the actions on locations."""
+def register_routes(routes: APIRouter, locations: LocationService, access: AccessService, pages: Pages) -> None:
+    """``/catalog/import`` and the actions on locations."""
     _import_routes(routes, Registering(locations, access), pages)
-    _problem_routes(routes, locations, records, access, pages)
     _location_routes(routes, locations)
 
 
@@ -117,28 +100,6 @@ def _import_routes(routes: APIRouter, registering: Registering, pages: Pages) ->
             page = registering.page(principal, type, target, error=error)
             return pages.render(request, "catalog/import.html", page, status=422)
         return pages.render(request, "catalog/import.html", registering.page(principal, type, target, preview=preview))
-
-
-def _problem_routes(
-    routes: APIRouter, locations: LocationService, records: RecordService, access: AccessService, pages: Pages
-) -> None:
-    @routes.get("/catalog/problems")
-    def problems(
-        request: Request,
-        principal: Annotated[Principal, permit("catalog.location.read")],
-        cursor: str | None = None,
-    ) -> Response:
-        found = records.problems(cursor=cursor)
-        shown = [(item, href_of(item.entity_ref) if item.entity_ref else None) for item in found.items]
-        page = ProblemsPage(
-            shown,
-            f"/catalog/problems?cursor={found.next_cursor}" if found.next_cursor else None,
-            records.count_problems(),
-            [(item, href_of(item.source)) for item in records.dangling()],
-            locations.list(states=("held",)).items,
-            access.possible(principal, "catalog.location.delete").allowed,
-        )
-        return pages.render(request, "catalog/problems.html", page)
 
 
 def _location_routes(routes: APIRouter, locations: LocationService) -> None:

@@ -1,0 +1,222 @@
+"""Whether the catalog can be trusted: owners, orphans, code owners, history by the clock, undoing removals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from bs4 import BeautifulSoup
+
+from flagstone.contracts.repositories import FileContent
+from flagstone.kernel.clock import utc_now
+from flagstone.kernel.errors import Conflict, NotFound
+from flagstone.portal.catalog.model.codeowners import agrees, owners_of
+
+GROUPS = """
+apiVersion: backstage.io/v1alpha1
+kind: Group
+metadata: {name: payments}
+spec: {type: department, children: [cards]}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Group
+metadata: {name: cards}
+spec: {type: team, children: []}
+---
+apiVersion: backstage.io/v1alpha1
+kind: User
+metadata: {name: ana}
+spec: {memberOf: [payments]}
+---
+apiVersion: backstage.io/v1alpha1
+kind: User
+metadata: {name: bo}
+spec: {memberOf: [cards]}
+"""
+
+
+def page(client, address, status=200):
+    answer = client.get(address)
+    assert answer.status_code == status, answer.text[:500]
+    return BeautifulSoup(answer.text, "html.parser").get_text(" ", strip=True)
+
+
+def test_members_of_teams_below_belong_to_a_group_too(world):
+    world.write("org.yaml", GROUPS)
+    world.add("org.yaml")
+    members = world.insight.members("group:default/payments")
+    assert [(m.ref, m.direct, m.through) for m in members] == [
+        ("user:default/ana", True, ()),
+        ("user:default/bo", False, ("group:default/cards",)),
+    ]
+    client, _ = world.browser()
+    assert "1 direct member, 2 with the teams below" in page(client, "/catalog/group/default/payments")
+    assert "Through these" in page(client, "/catalog/user/default/bo")
+
+
+def test_owners_that_nobody_knows_and_entities_that_nobody_owns_are_listed(world, component):
+    world.write("org.yaml", GROUPS)
+    world.write("a.yaml", component("a", owner="payments"))
+    world.write("b.yaml", component("b", owner="old-team"))
+    world.write("c.yaml", component("c", owner="old-team"))
+    for file in ("org.yaml", "a.yaml", "b.yaml", "c.yaml"):
+        world.add(file)
+    assert world.insight.dangling_owners() == [("group:default/old-team", 2)]
+    counts = world.insight.counts()
+    assert (counts.dangling_owners, counts.references, counts.ownerless, counts.orphans) == (2, 2, 0, 0)
+    client, _ = world.browser()
+    assert "group:default/old-team Group 2 entities" in page(client, "/catalog/problems?show=owners")
+    assert "component:default/b ownedBy group:default/old-team" in page(client, "/catalog/problems?show=references")
+
+
+def test_a_template_without_an_owner_is_ownerless_and_a_user_is_not(small):
+    small.write("org.yaml", GROUPS)
+    small.write(
+        "t.yaml",
+        "apiVersion: scaffolder.backstage.io/v1beta3\nkind: Template\nmetadata: {name: t}\n"
+        "spec: {type: service, steps: [{action: debug:log}]}\n",
+    )
+    small.add("org.yaml")
+    small.add("t.yaml")
+    assert [row.ref for row in small.insight.ownerless().items] == ["template:default/t"]
+
+
+def test_entities_that_no_location_leads_to_are_orphans(small, component):
+    small.write("a.yaml", component("a"))
+    location = small.add("a.yaml", origin="child")
+    found, total = small.insight.orphans()
+    assert total == 1
+    assert found == [("component:default/a", location.id)]
+    client, _ = small.browser()
+    assert "a.yaml" in page(client, "/catalog/problems?show=orphans")
+
+
+def test_the_page_of_problems_counts_each_kind_of_them(small, component):
+    small.write("a.yaml", component("a").replace("owner: payments", "owner: 7"))
+    small.write("b.yaml", component("b"))
+    small.write("c.yaml", component("b"))
+    for file in ("a.yaml", "b.yaml", "c.yaml"):
+        small.add(file)
+    counts = small.insight.counts()
+    assert (counts.files, counts.doubles) == (1, 1)
+    client, _ = small.browser()
+    text = page(client, "/catalog/problems?show=doubles")
+    assert "Files 1" in text
+    assert "declared in file:" in text
+    assert "Nothing here" in page(client, "/catalog/problems?show=orphans")
+    assert "Declared twice" in page(client, "/catalog/_cards/catalog.health")
+
+
+def test_a_removed_entity_is_brought_back_when_its_file_is_there_again(world, component):
+    file = world.write("a.yaml", component("a"))
+    location = world.add("a.yaml")
+    file.write_text(component("other"))
+    world.read(location)
+    (removed,) = world.insight.removed().items
+    assert removed.ref == "component:default/a"
+    client, people = world.browser()
+    with pytest.raises(Conflict, match="no longer holds"):
+        world.insight.restore(people.developer.principal, removed.ref)
+    file.write_text(component("other") + "---\n" + component("a"))
+    assert world.insight.restore(people.developer.principal, removed.ref).ref == removed.ref
+    assert world.insight.removed().items == ()
+    with pytest.raises(NotFound):
+        world.insight.restore(people.developer.principal, removed.ref)
+    assert "Nothing here" in page(client, "/catalog/problems?show=removed")
+
+
+def test_an_unregistered_location_comes_back_with_its_entities(small, component):
+    small.write("a.yaml", component("a"))
+    location = small.add("a.yaml", origin="user")
+    client, people = small.browser()
+    small.locations.unregister(people.admin.principal, location.id)
+    text = page(client, "/catalog/component/default/a", 404)
+    assert "its location was unregistered" in text
+    assert "Undo the removal" in text
+    answer = client.post("/catalog/removed/restore", data={"ref": "component:default/a"}, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    assert answer.headers["location"] == "/catalog/component/default/a"
+    assert page(client, "/catalog/component/default/a")
+
+
+def test_tombstones_are_listed_for_thirty_days(small, component):
+    small.write("a.yaml", component("a"))
+    location = small.add("a.yaml", origin="user")
+    _, people = small.browser()
+    small.locations.unregister(people.admin.principal, location.id)
+    assert len(small.insight.removed().items) == 1
+    later = utc_now() + timedelta(days=31)
+    small.now = lambda: later
+    assert small.insight.removed().items == ()
+
+
+def test_the_history_tells_what_an_entity_was_at_any_moment_and_who_owned_it(small, component):
+    before = utc_now()
+    file = small.write("a.yaml", component("a"))
+    location = small.add("a.yaml")
+    between = small.records.versions("component:default/a")[0].at
+    file.write_text(component("a", owner="cards"))
+    small.read(location)
+    assert small.records.at("component:default/a", before - timedelta(days=1)) == (None, None)
+    then, change = small.records.at("component:default/a", between)
+    assert then["spec"]["owner"] == "payments"
+    assert change.change == "created"
+    assert small.records.at("component:default/a", utc_now())[0]["spec"]["owner"] == "cards"
+    client, _ = small.browser()
+    path = "/catalog/component/default/a"
+    assert "owner payments → cards" in page(client, f"{path}/history")
+    text = page(client, f"{path}?at={between.isoformat().replace('+', '%2B')}")
+    assert "As it was at" in text
+    assert "owner: payments" in text
+    assert "Not there yet" in page(client, f"{path}?at=2001-01-01")
+    page(client, f"{path}?at=yesterday", 422)
+    start, end = between.isoformat(), utc_now().isoformat()
+    for split in ("", "1"):
+        answer = client.get(f"{path}/history", params={"from": start, "to": end, "split": split})
+        assert "owner: cards" in BeautifulSoup(answer.text, "html.parser").get_text()
+        assert ("p-diff-split" in answer.text) == bool(split)
+
+
+def test_the_last_matching_line_of_codeowners_counts():
+    text = (
+        "* @acme/everyone\n# comment\n*.md writer@acme.example\n/services/pay/ @acme/payments @ana\ndocs/* @acme/docs\n"
+    )
+    assert owners_of(text, "catalog-info.yaml") == ("@acme/everyone",)
+    assert owners_of(text, "deep/README.md") == ("writer@acme.example",)
+    assert owners_of(text, "services/pay/src/catalog-info.yaml") == ("@acme/payments", "@ana")
+    assert owners_of(text, "docs/a.txt") == ("@acme/docs",)
+    assert owners_of(text, "docs/deep/a.txt") == ("@acme/everyone",)
+    assert owners_of("apps @x/a\n/apps/** @x/b\n/apps/github\n", "apps/github/a") == ()
+
+
+def test_code_owners_agree_by_team_login_mail_or_name():
+    owners = ("@acme/pay-team", "boss@acme.example")
+    assert agrees(owners, "group:default/pay-team", {}, None)
+    assert agrees(owners, "group:default/payments", {"github.com/team-slug": "acme/pay-team"}, None)
+    assert agrees(owners, "user:default/boss", {}, "Boss@acme.example")
+    assert not agrees(owners, "group:default/payments", {}, None)
+
+
+def test_a_hosted_repository_with_other_code_owners_is_hinted_at(small, component):
+    texts = {"catalog-info.yaml": component("a"), "CODEOWNERS": "* @acme/cards\n"}
+
+    def read(_name, path, _principal, commit=None):
+        if path not in texts:
+            raise NotFound("x.missing", "no such file")
+        return FileContent(path=path, commit=commit or "c" * 40, size=len(texts[path]), text=texts[path], binary=False)
+
+    small.gateway = SimpleNamespace(
+        repository_file=read,
+        repository_tree=lambda *_a, **_k: [],
+        get_repository=lambda *_a, **_k: SimpleNamespace(head="c" * 40),
+    )
+    small.add("shop/a/catalog-info.yaml", "hosted")
+    entity = small.catalog.get("component:default/a")
+    found = small.insight.code_owners(entity)
+    assert found.owners == ("@acme/cards",)
+    assert not found.agrees
+    client, _ = small.browser()
+    assert "not the owner" in page(client, "/catalog/component/default/a")
+    assert small.insight.code_owners(replace(entity, source=replace(entity.source, location_type="file"))) is None
