@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from flagstone.kernel.actor import Principal
-from flagstone.kernel.errors import Invalid, Problem
+from flagstone.kernel.errors import Invalid, NotFound, Problem
 from flagstone.kernel.paging import Page
 from flagstone.portal.catalog.model import SORT_FIELDS, CatalogProblem, CatalogQuery, Change, FilterTerms, Location
 from flagstone.portal.catalog.service.catalog import FACETS, CatalogService
@@ -126,7 +127,9 @@ def _entities(api: APIRouter, catalog: CatalogService, records: RecordService, s
     path = "/entities/{kind}/{namespace}/{name}"
 
     @api.get(path, dependencies=READ, summary="One entity", response_class=Response)
-    def entity(kind: str, namespace: str, name: str) -> Response:
+    def entity(kind: str, namespace: str, name: str, at: datetime | None = None) -> Response:
+        if at is not None:
+            return _at(records, f"{kind}:{namespace}/{name}", at)
         found = catalog.get(f"{kind}:{namespace}/{name}")
         return Response(found.text, media_type=_JSON, headers={"ETag": f'"{found.etag}"'})
 
@@ -197,6 +200,14 @@ def _entities(api: APIRouter, catalog: CatalogService, records: RecordService, s
         principal: Annotated[Principal, permit("catalog.entity.star")], kind: str, namespace: str, name: str
     ) -> None:
         stars.unstar(principal, f"{kind}:{namespace}/{name}")
+
+
+def _at(records: RecordService, ref: str, at: datetime) -> Response:
+    found, change = records.at(ref, at if at.tzinfo else at.replace(tzinfo=UTC))
+    if found is None:
+        raise NotFound("catalog.not_at_that_moment", f"At {at.isoformat()} the catalog did not hold {ref}.")
+    headers = {"Flagstone-Changed-At": change.at.isoformat()} if change else {}
+    return Response(json.dumps(found, separators=(",", ":")), media_type=_JSON, headers=headers)
 
 
 def _locations(api: APIRouter, locations: LocationService) -> None:

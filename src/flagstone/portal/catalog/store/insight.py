@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, Text, and_, cast, exists, func, literal, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.portal.catalog.store.origins import PREFIX
@@ -120,16 +120,19 @@ class InsightStore:
 
     def members_below(self, group_ref: str, limit: int) -> Sequence[tuple[str, str]]:
         """(user, group) for everybody in a group or in a group below it, once for each of these groups."""
-        below = select(cast(literal(group_ref), Text).label("group_ref")).cte(recursive=True)
+        direct = select(relations.c.target_ref.label("ref")).where(
+            relations.c.source_ref == group_ref, relations.c.type == "parentOf"
+        )
+        below = direct.cte(recursive=True)
         below = below.union(
             select(relations.c.target_ref)
-            .join(below, relations.c.source_ref == below.c.group_ref)
+            .join(below, relations.c.source_ref == below.c.ref)
             .where(relations.c.type == "parentOf")
         )
+        inside = or_(relations.c.source_ref == group_ref, relations.c.source_ref.in_(select(below.c.ref)))
         statement = (
             select(relations.c.target_ref, relations.c.source_ref)
-            .join(below, relations.c.source_ref == below.c.group_ref)
-            .where(relations.c.type == "hasMember")
+            .where(relations.c.type == "hasMember", inside)
             .distinct()
             .order_by(relations.c.target_ref, relations.c.source_ref)
             .limit(limit)

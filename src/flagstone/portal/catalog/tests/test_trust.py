@@ -170,6 +170,9 @@ def test_the_history_tells_what_an_entity_was_at_any_moment_and_who_owned_it(sma
     text = page(client, f"{path}?at={between.isoformat().replace('+', '%2B')}")
     assert "As it was at" in text
     assert "owner: payments" in text
+    then = client.get("/api/v1/entities/component/default/a", params={"at": between.isoformat()})
+    assert then.json()["spec"]["owner"] == "payments"
+    assert client.get("/api/v1/entities/component/default/a", params={"at": "2001-01-01T00:00:00Z"}).status_code == 404
     assert "Not there yet" in page(client, f"{path}?at=2001-01-01")
     page(client, f"{path}?at=yesterday", 422)
     start, end = between.isoformat(), utc_now().isoformat()
