@@ -270,7 +270,7 @@ class IngestService:
                     for (paths, _), found in zip(one.pieces, answers[id(one)], strict=True)
                 ]
             done: list[Report] = []
-            with self._store.transaction():
+            with self._store.much():
                 for one in small:
                     report = self._complete(one, actor)
                     if report is None:
@@ -334,6 +334,18 @@ class IngestService:
     def discard(self, location_ids: Sequence[str], *, actor: str) -> int:
         """Remove locations and what was read from them. Returns how many entities went."""
         return self._sync.discard(location_ids, actor)
+
+    def drop(self, location: Location, gone: Sequence[str]) -> bool:
+        """Ask before a location goes with these and all their entities; False when they are too few to ask about."""
+        count = sum(item.entities for item in self._store.locations.by_ids(gone))
+        if count <= self._settings.deletion_guard_minimum:
+            return False
+        self._sync.drop(location, count)
+        return True
+
+    def undrop(self, location: Location) -> None:
+        """Take that question back."""
+        self._sync.undrop(location)
 
     def next_read(self, now: datetime) -> datetime:
         """When to read next: the interval and up to half of it more, so that locations do not march in step."""

@@ -15,7 +15,7 @@ from flagstone.portal.catalog.model import Location, LocationOrigin
 from flagstone.portal.catalog.model.draft import Draft
 from flagstone.portal.catalog.service.documents import Child
 from flagstone.portal.catalog.service.ingest import IngestService
-from flagstone.portal.catalog.service.sync import Report
+from flagstone.portal.catalog.service.sync import Report, is_dropped
 from flagstone.portal.catalog.settings import LocationSetting
 from flagstone.portal.catalog.store import CatalogStore
 
@@ -259,6 +259,9 @@ class LocationService:
                 f"{location.ref} does not wait for an answer about these deletions.",
                 hint="Look at the problems again.",
             )
+        if is_dropped(location):
+            self._remove(principal, location)
+            return location
         with self._store.transaction():
             self._store.locations.approve(location.id, digest, self._now())
             self._audit.record(
@@ -268,15 +271,25 @@ class LocationService:
         return self.get(location.id)
 
     def use_settings(self, wanted: Sequence[LocationSetting]) -> None:
-        """Bring the locations of the settings in line with the settings. They are read by the refresh loop."""
+        """Bring the locations of the settings in line with the settings. They are read by the refresh loop.
+
+        One that is no longer there and brought more than a few entities stays until somebody agrees that they go.
+        """
         now = self._now()
         targets = {_cleaned(item.type, item.target) for item in wanted}
         for type_, _target in targets:
             self._ingest.source(type_)
         for key, id_ in self._store.locations.targets("settings").items():
             location = self._store.locations.get(id_)
-            if key not in targets and location is not None:
-                self._remove(_SYSTEM, location)
+            if location is None:
+                continue
+            if key in targets:
+                if is_dropped(location):
+                    self._ingest.undrop(location)
+            elif not is_dropped(location):
+                gone = self._store.locations.unreachable(without=[id_]) | {id_}
+                if not self._ingest.drop(location, sorted(gone)):
+                    self._remove(_SYSTEM, location)
         for type_, target in sorted(targets):
             self._store.locations.add(type_, target, origin="settings", actor=_SYSTEM.id, now=now)
         self._store.locations.complete_origins()

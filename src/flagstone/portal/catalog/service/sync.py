@@ -54,7 +54,7 @@ class Sync:
 
     def apply(self, seen: Location, reading: Reading, drafts: Sequence[Draft], actor: str) -> Report | None:
         """Write what was read when the location was as ``seen``; None when somebody else was quicker."""
-        with self._store.transaction():
+        with self._store.much():
             if not self.put(seen, reading, drafts, actor):
                 return None
             return self.finish(seen, reading, actor)
@@ -62,7 +62,7 @@ class Sync:
     def put(self, seen: Location, reading: Reading, drafts: Sequence[Draft], actor: str) -> bool:
         """Write a piece: nothing is removed. False when somebody else was quicker."""
         now = self._now()
-        with self._store.transaction():
+        with self._store.much():
             self._store.lock()
             location = self._store.locations.get(seen.id)
             if location is None or location.generation != seen.generation:
@@ -90,7 +90,7 @@ class Sync:
         """Write what ends a read: deletions, problems, children; None when somebody else was quicker."""
         now = self._now()
         parsed = reading.merged.parsed
-        with self._store.transaction():
+        with self._store.much():
             self._store.lock()
             location = self._store.locations.get(seen.id)
             if location is None or location.generation != seen.generation:
@@ -105,6 +105,7 @@ class Sync:
                 if not parsed.keep_children and not reading.delta:
                     self._store.locations.link(location.id, children)
             removed = gone if held is None else []
+            held = held or (location.held if is_dropped(location) else None)
             problems = [*parsed.problems, *reading.conflicts, *_held_problem(held, location)]
             told = self._store.records.replace_problems(
                 location.id,
@@ -165,11 +166,27 @@ class Sync:
         self.settle()
         return len(gone)
 
+    def drop(self, location: Location, count: int) -> None:
+        """Ask before a location that the settings no longer name goes with all its entities; until then it stays."""
+        held = Held(f"{_DROPPED}{location.id}", count, count, ())
+        values = {"state": "held", "held": _held_values(held), "version": None}
+        with self._store.transaction():
+            self._store.locations.finish(location.id, values)
+            for found in _held_problem(held, location):
+                self._store.records.put_problem(_row(found, location.id, self._now()))
+
+    def undrop(self, location: Location) -> None:
+        """The settings name it again."""
+        with self._store.transaction():
+            values = {"state": "pending", "held": None, "version": None, "next_read_at": self._now()}
+            self._store.locations.finish(location.id, values)
+            self._store.records.drop_problem(location.id, "catalog.held")
+
     def settle(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Bring documents up to what others have changed of their relations. Returns how many changed."""
         total = 0
         while self._store.writer.deferred() and not stopping():
-            with self._store.transaction():
+            with self._store.much():
                 self._store.lock()
                 _seen, changed = self._store.writer.stitch_deferred(_STITCHED_AT_ONCE)
                 if changed:
@@ -284,12 +301,7 @@ class Sync:
             "held": None,
         }
         if held is not None:
-            values["held"] = {
-                "digest": held.digest,
-                "count": held.count,
-                "total": held.total,
-                "sample": list(held.sample),
-            }
+            values["held"] = _held_values(held)
             # Read whole again next time: the answer may have been given, or the files mended.
             values["version"] = None
         self._store.locations.finish(location.id, values)
@@ -312,9 +324,27 @@ def _conflict(draft: Draft, winner: Location | None) -> Found:
     return Found("catalog.conflict", problem, draft.ref, "warning")
 
 
+def is_dropped(location: Location) -> bool:
+    """Whether the settings no longer name a location, and somebody is asked whether it shall go."""
+    return location.held is not None and location.held.digest.startswith(_DROPPED)
+
+
+_DROPPED = "dropped-"
+
+
+def _held_values(held: Held) -> dict[str, Any]:
+    return {"digest": held.digest, "count": held.count, "total": held.total, "sample": list(held.sample)}
+
+
 def _held_problem(held: Held | None, location: Location) -> list[Found]:
     if held is None:
         return []
+    if held.digest.startswith(_DROPPED):
+        problem = Problem(
+            f"{location.ref} is no longer in the settings. Removing it would remove {held.count} entities.",
+            hint="If that is right, confirm it; otherwise put it back into catalog.locations.",
+        )
+        return [Found("catalog.held", problem, None, "warning", "confirm")]
     shown = ", ".join(held.sample[:5]) + ("…" if held.count > 5 else "")
     problem = Problem(
         f"Reading {location.ref} would remove {held.count} of {held.total} entities: {shown} Nothing was removed.",
