@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -34,6 +35,10 @@ class HttpGateway:
         self._secret = secret
         timeout = httpx.Timeout(60, connect=5)
         self._http = httpx.Client(base_url=self._url, timeout=timeout, transport=transport)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
 
     def info(self) -> GatewayInfo:
         """Asks the platform; one that does not answer is said to be away, not an error."""
@@ -119,7 +124,7 @@ class HttpGateway:
 
     def repository_file(self, name: str, path: str, actor: Principal, *, commit: str | None = None) -> FileContent:
         """One file."""
-        return self._one(FileContent, f"/api/v1/repositories/{name}/file", actor, path=path, commit=commit)
+        return self._one(FileContent, f"/api/v1/repositories/{name}/files/{quote(path)}", actor, commit=commit)
 
     def repository_commits(self, name: str, actor: Principal, *, limit: int = 20) -> list[CommitView]:
         """The newest commits."""
