@@ -1,0 +1,323 @@
+"""What every door to a platform must do, whatever lies between.
+
+Subclass :class:`GatewaySuite` and give it a ``gateway`` to a platform that has the runtime ``local`` and nothing in it
+that matters::
+runtime ``local`` and nothing in it that matters::
+
+    class TestMine(GatewaySuite):
+        @pytest.fixture(scope="class")
+        @classmethod
+        def gateway(cls):
+            return MyGateway(...)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, TypeVar
+
+import pytest
+
+from flagstone.contracts.gateway import DeploymentQuery, RunGateway, RunQuery
+from flagstone.contracts.runs import RunEvent, RunRequest, RunView, StepDefinition, WorkflowDefinition
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound
+from flagstone.kernel.ids import new_id
+
+OWNERS = "group:default/payments"
+DEVELOPER = Principal(
+    "user", "user:dora", "Dora", role="developer", entity_ref="user:default/dora", groups=frozenset({OWNERS})
+)
+STRANGER = Principal("user", "user:stan", "Stan", role="developer", groups=frozenset({"group:default/logistics"}))
+VIEWER = Principal("user", "user:vera", "Vera", role="viewer", entity_ref="user:default/vera")
+MAINTAINER = Principal("user", "user:mona", "Mona", role="maintainer")
+NARROWED = Principal("user", "user:dora", "Dora", role="maintainer", scopes=frozenset({"read"}))
+
+_LIMIT = 60.0
+_ENDED = ("succeeded", "failed", "cancelled", "unknown")
+T = TypeVar("T")
+
+
+def workflow(*steps: tuple[str, dict[str, Any]], **more: Any) -> WorkflowDefinition:
+    """Steps ``s1``, ``s2`` … of (action, input)."""
+    made = tuple(
+        StepDefinition(id=f"s{number}", name=action, action=action, input=given)
+        for number, (action, given) in enumerate(steps, 1)
+    )
+    return WorkflowDefinition(name="suite", title="A run of the suite", steps=made, **more)
+
+
+def hello(**more: Any) -> RunRequest:
+    """A request that logs a line."""
+    return RunRequest(workflow=workflow(("debug:log", {"message": "good morning"})), **more)
+
+
+def service(name: str) -> RunRequest:
+    """A request that makes a repository with a workload and deploys it."""
+    entity = {
+        "apiVersion": "backstage.io/v1alpha1",
+        "kind": "Component",
+        "metadata": {"name": name},
+        "spec": {"type": "service", "lifecycle": "experimental", "owner": OWNERS},
+    }
+    program = "import time\nprint('up and running', flush=True)\ntime.sleep(1000)"
+    score = {
+        "apiVersion": "score.dev/v1b1",
+        "metadata": {"name": name},
+        "containers": {"main": {"image": ".", "command": ["python3", "-c", program]}},
+    }
+    steps = workflow(
+        ("catalog:write", {"filePath": "catalog-info.yaml", "entity": entity}),
+        ("catalog:write", {"filePath": "score.yaml", "entity": score}),
+        ("publish:git", {"repoUrl": f"flagstone?owner=suite&repo={name}"}),
+        (
+            "flagstone:deploy",
+            {
+                "repository": f"suite/{name}",
+                "environment": "development",
+                "entityRef": f"component:default/{name}",
+            },
+        ),
+    )
+    return RunRequest(workflow=steps, owner=OWNERS)
+
+
+async def collect(stream: AsyncIterator[T], until: Any = None) -> list[T]:
+    """Everything that comes, until it ends or ``until(item)``; TimeoutError after a while."""
+    found: list[T] = []
+    async with asyncio.timeout(_LIMIT):
+        async for item in stream:
+            found.append(item)
+            if until is not None and until(item):
+                break
+    return found
+
+
+class GatewaySuite:
+    """See the module."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def gateway(cls) -> RunGateway:
+        """The door."""
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def made(cls, gateway: RunGateway) -> Iterator[str]:
+        """The name of a service that runs; it is removed at the end."""
+        name = f"suite-{new_id()[-8:]}"
+        ended = cls.ended(gateway, gateway.submit(service(name), DEVELOPER))
+        assert ended.state == "succeeded", ended.error
+        yield name
+        (found,) = gateway.list_deployments(DeploymentQuery(entity_ref=f"component:default/{name}"), DEVELOPER).items
+        removal = workflow(("flagstone:undeploy", {"deployment": found.id}))
+        cls.ended(gateway, gateway.submit(RunRequest(workflow=removal), MAINTAINER))
+
+    @staticmethod
+    def ended(gateway: RunGateway, run: RunView) -> RunView:
+        """The run when it has ended."""
+        deadline = time.monotonic() + _LIMIT
+        while time.monotonic() < deadline:
+            found = gateway.get_run(run.id, DEVELOPER)
+            if found.state in _ENDED:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"run {run.id} did not end")
+
+    def test_it_says_that_it_is_connected(self, gateway: RunGateway) -> None:
+        """And how it is called."""
+        assert gateway.info().connected
+        assert gateway.info().name
+
+    def test_the_actions_are_listed_with_their_schemas(self, gateway: RunGateway) -> None:
+        """By id, each once."""
+        actions = {action.id: action for action in gateway.list_actions()}
+        assert {"debug:log", "publish:git", "flagstone:deploy"} <= set(actions)
+        assert "repoUrl" in actions["publish:git"].input_schema["properties"]
+        assert list(actions) == sorted(actions)
+
+    def test_a_plan_shows_the_changes_and_makes_none(self, gateway: RunGateway) -> None:
+        """The same request has the same digest."""
+        name = f"planned-{new_id()[-8:]}"
+        plan = gateway.plan(service(name), DEVELOPER)
+        assert plan.allowed
+        assert f"suite/{name}" in {change.subject for step in plan.steps for change in step.changes}
+        assert {"catalog-info.yaml", "score.yaml"} <= {file.path for file in plan.files}
+        assert gateway.plan(service(name), DEVELOPER).digest == plan.digest
+        with pytest.raises(NotFound):
+            gateway.get_repository(f"suite/{name}", DEVELOPER)
+
+    def test_a_run_is_found_by_id_by_number_and_in_the_list(self, gateway: RunGateway) -> None:
+        """With who asked for it."""
+        run = gateway.submit(hello(), DEVELOPER)
+        ended = self.ended(gateway, run)
+        assert (ended.state, ended.actor, ended.actor_name) == ("succeeded", "user:dora", "Dora")
+        assert gateway.get_run(str(run.number), VIEWER).id == run.id
+        assert gateway.list_runs(RunQuery(limit=1), VIEWER).items[0].id == run.id
+        page = gateway.list_runs(RunQuery(limit=1, state=("succeeded",), actor="user:dora"), VIEWER)
+        assert [item.id for item in page.items] == [run.id]
+        other = gateway.submit(hello(), DEVELOPER)
+        first = gateway.list_runs(RunQuery(limit=1), VIEWER)
+        assert [item.id for item in first.items] == [other.id]
+        second = gateway.list_runs(RunQuery(limit=1, cursor=first.next_cursor), VIEWER)
+        assert [item.id for item in second.items] == [run.id]
+
+    def test_the_same_idempotency_key_is_the_same_run(self, gateway: RunGateway) -> None:
+        """Another key is another run."""
+        key = new_id()
+        first = gateway.submit(hello(idempotency_key=key), DEVELOPER)
+        assert gateway.submit(hello(idempotency_key=key), DEVELOPER).id == first.id
+        assert gateway.submit(hello(idempotency_key=new_id()), DEVELOPER).id != first.id
+
+    def test_a_plan_that_is_not_the_one_that_was_seen_is_refused(self, gateway: RunGateway) -> None:
+        """With the digest of the plan it starts."""
+        with pytest.raises(Conflict):
+            gateway.submit(hello(plan_digest="0" * 64), DEVELOPER)
+        digest = gateway.plan(hello(), DEVELOPER).digest
+        assert gateway.submit(hello(plan_digest=digest), DEVELOPER).id
+
+    def test_what_cannot_be_run_is_told_with_every_problem(self, gateway: RunGateway) -> None:
+        """Field and hint come through the door."""
+        with pytest.raises(Invalid) as refused:
+            gateway.submit(RunRequest(workflow=workflow(("debug:logg", {}))), DEVELOPER)
+        (problem,) = refused.value.problems
+        assert problem.field == "steps.s1.action"
+        assert "debug:log" in str(problem.hint)
+
+    def test_secrets_go_through_and_never_come_back(self, gateway: RunGateway) -> None:
+        """Neither in the run nor in its log."""
+        request = RunRequest.model_validate(
+            {
+                "workflow": workflow(("debug:log", {"message": "token ${{ secrets.token }}"})).model_dump(),
+                "secrets": {"token": "opensesame-1234"},
+            }
+        )
+        run = self.ended(gateway, gateway.submit(request, DEVELOPER))
+        events = gateway.run_events(run.id, DEVELOPER)
+        assert "opensesame-1234" not in run.model_dump_json() + "".join(event.model_dump_json() for event in events)
+
+    def test_events_are_read_from_a_cursor(self, gateway: RunGateway) -> None:
+        """Page by page, none twice, none missing."""
+        run = self.ended(gateway, gateway.submit(hello(), DEVELOPER))
+        whole = gateway.run_events(run.id, VIEWER)
+        assert [event.seq for event in whole] == list(range(1, len(whole) + 1))
+        assert "good morning" in {event.text for event in whole}
+        parts: list[RunEvent] = []
+        while page := gateway.run_events(run.id, VIEWER, after=parts[-1].seq if parts else 0, limit=2):
+            parts += page
+        assert parts == whole
+
+    def test_a_run_is_followed_to_its_end(self, gateway: RunGateway) -> None:
+        """From the beginning or from a cursor."""
+        wait = workflow(("debug:wait", {"milliseconds": 300}), ("debug:log", {"message": "good night"}))
+        run = gateway.submit(RunRequest(workflow=wait), DEVELOPER)
+        seen = asyncio.run(collect(gateway.follow_run(run.id, VIEWER)))
+        assert (seen[-1].type, seen[-1].state) == ("run", "succeeded")
+        assert "good night" in {event.text for event in seen}
+        middle = seen[len(seen) // 2].seq
+        again = asyncio.run(collect(gateway.follow_run(run.id, VIEWER, after=middle)))
+        assert [event.seq for event in again] == [event.seq for event in seen if event.seq > middle]
+
+    def test_a_run_is_cancelled_and_retried(self, gateway: RunGateway) -> None:
+        """It goes on where it was."""
+        wait = workflow(("debug:log", {"message": "once"}), ("debug:wait", {"seconds": 2}))
+        run = gateway.submit(RunRequest(workflow=wait), DEVELOPER)
+        gateway.cancel(run.id, DEVELOPER)
+        cancelled = self.ended(gateway, run)
+        assert cancelled.state == "cancelled"
+        gateway.retry(run.id, DEVELOPER)
+        assert self.ended(gateway, run).state == "succeeded"
+        with pytest.raises(Conflict):
+            gateway.retry(run.id, DEVELOPER)
+
+    def test_environments_and_deployments_are_seen(self, gateway: RunGateway, made: str) -> None:
+        """With state, release, owner and log."""
+        assert "development" in {item.name for item in gateway.list_environments(VIEWER)}
+        query = DeploymentQuery(entity_ref=f"component:default/{made}")
+        (found,) = gateway.list_deployments(query, VIEWER).items
+        assert (found.environment, found.state, found.owner) == ("development", "healthy", OWNERS)
+        assert gateway.get_deployment(found.id, VIEWER).workload == made
+        assert found.id in {
+            item.id for item in gateway.list_deployments(DeploymentQuery(owners=(OWNERS,)), VIEWER).items
+        }
+        assert gateway.list_deployments(DeploymentQuery(owners=("group:default/none",)), VIEWER).items == ()
+        lines = gateway.deployment_log(found.id, DEVELOPER)
+        assert "up and running" in {line.text for line in lines}
+        stream = gateway.follow_deployment_log(found.id, DEVELOPER, after=0)
+        live = asyncio.run(collect(stream, until=lambda line: line.text == "up and running"))
+        assert live[-1].text == "up and running"
+
+    def test_repositories_are_read(self, gateway: RunGateway, made: str) -> None:
+        """Head, tree, files, commits."""
+        name = f"suite/{made}"
+        found = gateway.get_repository(name, VIEWER)
+        assert name in {item.name for item in gateway.list_repositories(VIEWER).items}
+        assert {"catalog-info.yaml", "score.yaml"} <= {item.path for item in gateway.repository_tree(name, VIEWER)}
+        file = gateway.repository_file(name, "catalog-info.yaml", VIEWER)
+        assert made in str(file.text)
+        assert file.commit == found.head
+        (commit,) = gateway.repository_commits(name, VIEWER)
+        assert commit.id == found.head
+        same = gateway.repository_file(name, "score.yaml", VIEWER, commit=commit.id)
+        assert "score.dev/v1b1" in str(same.text)
+        with pytest.raises(NotFound):
+            gateway.repository_file(name, "no such file.yaml", VIEWER)
+
+    def test_the_outbox_is_read_from_a_cursor_and_waits(self, gateway: RunGateway, made: str) -> None:
+        """It waits no longer than it is asked to."""
+        events = gateway.events()
+        assert any(event.type in ("repository.pushed", "deployment.changed") for event in events)
+        assert any(made in event.subject for event in events)
+        cursors = [event.cursor for event in events]
+        assert cursors == sorted(set(cursors))
+        assert [event.cursor for event in gateway.events(after=cursors[0], limit=1)] == cursors[1:2]
+        last = cursors[-1]
+        while more := gateway.events(after=last):
+            last = more[-1].cursor
+        began = time.monotonic()
+        assert gateway.events(after=last, wait=0.3) == []
+        assert 0.2 < time.monotonic() - began < 5
+
+    def test_what_does_not_exist_is_not_found(self, gateway: RunGateway) -> None:
+        """With a code that names it."""
+        missing = new_id()
+        for call in (
+            lambda: gateway.get_run(missing, DEVELOPER),
+            lambda: gateway.run_events(missing, DEVELOPER),
+            lambda: gateway.cancel(missing, DEVELOPER),
+            lambda: gateway.retry(missing, DEVELOPER),
+            lambda: gateway.get_deployment(missing, DEVELOPER),
+            lambda: gateway.deployment_log(missing, DEVELOPER),
+            lambda: gateway.get_repository("suite/missing", DEVELOPER),
+            lambda: gateway.repository_tree("suite/missing", DEVELOPER),
+            lambda: asyncio.run(collect(gateway.follow_run(missing, DEVELOPER))),
+        ):
+            with pytest.raises(NotFound):
+                call()
+
+    def test_a_viewer_may_look_and_not_touch(self, gateway: RunGateway, made: str) -> None:
+        """Nor may a token whose scopes only read."""
+        run = self.ended(gateway, gateway.submit(hello(), DEVELOPER))
+        for who in (VIEWER, NARROWED):
+            assert gateway.get_run(run.id, who).id == run.id
+            with pytest.raises(Denied):
+                gateway.submit(hello(), who)
+            with pytest.raises(Denied):
+                gateway.retry(run.id, who)
+
+    def test_a_claimed_owner_opens_nothing_of_others(self, gateway: RunGateway, made: str) -> None:
+        """A stranger cannot stop what others own by saying that it is theirs."""
+        (found,) = gateway.list_deployments(DeploymentQuery(entity_ref=f"component:default/{made}"), STRANGER).items
+        stop = workflow(("flagstone:stop", {"deployment": found.id}))
+        request = RunRequest(workflow=stop, owner="group:default/logistics")
+        try:
+            ended = self.ended(gateway, gateway.submit(request, STRANGER))
+        except Denied:
+            pass
+        else:
+            assert ended.state == "failed"
+            assert str((ended.error or {}).get("code")) == "access.denied"
+        assert gateway.get_deployment(found.id, VIEWER).state == "healthy"
