@@ -70,10 +70,12 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     refresh = RefreshJob(ingest, lambda: locations.use_settings([*settings.locations, *settings.extra_locations]))
     events = EventJob(gateway, deps.get(PortalEvents), ingest, locations, refresh.wake)
 
-    backstage_services = backstage.BackstageServices(
-        BackstageReads(store),
-        BackstageLocations(store, ingest, locations, access, audit, refresh.wake),
-        BackstageValidation(ingest, access),
+    compatible = backstage.router(
+        backstage.BackstageServices(
+            BackstageReads(store),
+            BackstageLocations(store, ingest, locations, access, audit, refresh.wake),
+            BackstageValidation(ingest, access),
+        )
     )
 
     def start() -> None:
@@ -90,7 +92,8 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     return Slice(
         "catalog",
         room="portal",
-        routers=[backstage.router(backstage_services), api.router(catalog, records, locations, stars), web.router(pages)],
+        routers=[compatible, api.router(catalog, records, locations, stars), web.router(pages)],
+        middleware=[backstage.direct(compatible)],
         errors={backstage.PREFIX: backstage.error_response},
         permissions=PERMISSIONS,
         nav=[

@@ -249,24 +249,67 @@ class BackstageReader:
             found = {row[0]: row[1] for row in rows}
             yield [found[id_] for id_ in part if id_ in found]
 
-    def facet(self, key: str, predicate: Predicate = EVERYTHING) -> list[tuple[str, int]]:
-        """Values of a key as written, with the number of entities, by value."""
+    def facet(
+        self, key: str, predicate: Predicate = EVERYTHING, mixed: frozenset[str] | None = None
+    ) -> list[tuple[str, int]]:
+        """Values of a key as written, with the number of entities, by value.
+
+        ``mixed``: what :meth:`mixed` says of the key. All other values are counted in the index alone.
+        """
+        if key == "kind" and mixed is not None:
+            return self._kinds(predicate)
         sql = self._sql()
-        narrowed = predicate != EVERYTHING
         if key.startswith("relations."):
             text = (
                 "SELECT r.target_ref, count(DISTINCT e.id) FROM catalog_relations r"
                 " JOIN catalog_entities e ON e.ref = r.source_ref WHERE "
                 f"{sql.relation_type(key.removeprefix('relations.'))} AND {sql.condition(predicate)} GROUP BY r.target_ref"
             )
-        else:
-            text = (
-                "SELECT coalesce(o.original, o.value), count(*) FROM catalog_search o"
-                f"{' JOIN catalog_entities e ON e.id = o.entity_id' if narrowed else ''}"
-                f" WHERE o.key = {sql.bind(key)} AND o.value IS NOT NULL"
-                f"{f' AND {sql.condition(predicate)}' if narrowed else ''} GROUP BY coalesce(o.original, o.value)"
+            return sorted((row[0], row[1]) for row in self._run(sql, text))
+        found = []
+        if mixed is not None:
+            text = f"SELECT o.value, count(*) FROM catalog_search o WHERE {self._of_key(sql, key, predicate)} GROUP BY o.value"
+            found = [(row[0], row[1]) for row in self._run(sql, text) if row[0] not in mixed]
+            if not mixed:
+                return sorted(found)
+            sql = self._sql()
+        text = f"SELECT coalesce(o.original, o.value), count(*) FROM catalog_search o WHERE {self._of_key(sql, key, predicate)}"
+        if mixed is not None:
+            text += f" AND o.value IN ({sql.bind(*mixed)})"
+        found += [(row[0], row[1]) for row in self._run(sql, f"{text} GROUP BY coalesce(o.original, o.value)")]
+        return sorted(found)
+
+    @staticmethod
+    def _of_key(sql: Sql, key: str, predicate: Predicate) -> str:
+        where = f"o.key = {sql.bind(key)} AND o.value IS NOT NULL"
+        if predicate == EVERYTHING:
+            return where
+        return f"{where} AND o.entity_id IN (SELECT e.id FROM catalog_entities e WHERE {sql.condition(predicate)})"
+
+    def _kinds(self, predicate: Predicate) -> list[tuple[str, int]]:
+        """Kinds by number. A kind is written in one way only, so that one entity of each tells how."""
+        sql = self._sql()
+        text = f"SELECT e.kind, count(*) FROM catalog_entities e WHERE {sql.condition(predicate)} GROUP BY e.kind"
+        found = []
+        for kind, number in self._run(sql, text):
+            one = self._sql()
+            written = self._run(
+                one,
+                "SELECT coalesce(s.original, s.value) FROM catalog_search s"
+                f" WHERE s.key = 'kind' AND s.value = {one.bind(kind)} LIMIT 1",
             )
-        return sorted((row[0], row[1]) for row in self._run(sql, text))
+            found.append((written[0][0] if written else kind, number))
+        return sorted(found)
+
+    def mixed(self, key: str, most: int = 500) -> frozenset[str] | None:
+        """The values of a key that are written in more than small letters; None when they are too many to tell apart."""
+        sql = self._sql()
+        found = self._run(
+            sql,
+            f"SELECT DISTINCT o.value FROM catalog_search o WHERE o.key = {sql.bind(key)}"
+            f" AND o.original IS NOT NULL LIMIT {sql.bind(most + 1)}",
+        )
+        return None if len(found) > most else frozenset(row[0] for row in found)
 
     def _sql(self, *, walk: bool = False) -> Sql:
         return Sql(postgresql=self._postgresql, walk=walk)

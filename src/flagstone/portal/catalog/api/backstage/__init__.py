@@ -3,9 +3,10 @@
 Answers are spliced from stored JSON. What is said once about a revision of the catalog is remembered for it.
 """
 
+from flagstone.portal.catalog.api.backstage.direct import direct
 from flagstone.portal.catalog.api.backstage.errors import error_response
 from flagstone.portal.catalog.api.backstage.routes import BackstageServices, router
 
 PREFIX = "/api/catalog"
 
-__all__ = ["PREFIX", "BackstageServices", "error_response", "router"]
+__all__ = ["PREFIX", "BackstageServices", "direct", "error_response", "router"]

@@ -66,13 +66,13 @@ class Answers:
 
     def batches(self, asked: ListAsked) -> Iterator[list[str]]:
         """Documents in batches, lazily."""
-        found = self._reads.list(asked.predicate, asked.order, paged=False)
+        found = self._reads.listed(asked.predicate, asked.order, paged=False)
         return (project(batch, asked.fields) for batch in found)
 
     def listed(self, asked: ListAsked) -> Text:
         """A page of a list, with the link to the next one."""
         more = None if asked.limit is None else asked.limit + 1
-        batches = self._reads.list(asked.predicate, asked.order, paged=True, limit=more, offset=asked.offset)
+        batches = self._reads.listed(asked.predicate, asked.order, paged=True, limit=more, offset=asked.offset)
         bodies = [body for batch in batches for body in batch]
         headers = {}
         if asked.limit is not None and len(bodies) > asked.limit:

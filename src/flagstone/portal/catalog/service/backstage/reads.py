@@ -22,6 +22,10 @@ from flagstone.portal.catalog.store.backstage import Found, Selection
 
 _MAX_PAGE = 10_000
 _COUNTS_BYTES = 2_000_000
+_PAGES_BYTES = 8_000_000
+_FACETS_BYTES = 4_000_000
+
+Facet = list[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,9 @@ class BackstageReads:
         self._store = store
         self._reader = store.backstage
         self._counts: RevisionCache[int] = RevisionCache(_COUNTS_BYTES)
+        self._mixed: RevisionCache[tuple[frozenset[str] | None]] = RevisionCache(_COUNTS_BYTES)
+        self._pages: RevisionCache[QueryPage] = RevisionCache(_PAGES_BYTES)
+        self._facets: RevisionCache[Facet] = RevisionCache(_FACETS_BYTES)
 
     def revision(self) -> int:
         """A number that grows with every change of the catalog."""
@@ -72,11 +79,23 @@ class BackstageReads:
         found = self._reader.bodies([ref.replace("\0", "\ufffd") for ref in dict.fromkeys(refs)], predicate)
         return [found.get(ref) for ref in refs]
 
-    def facets(self, keys: Sequence[str], predicate: Predicate) -> dict[str, list[tuple[str, int]]]:
+    def facets(self, keys: Sequence[str], predicate: Predicate) -> dict[str, Facet]:
         """Values with counts for each key, as asked."""
-        return {key: self._reader.facet(clean(key), predicate) for key in dict.fromkeys(keys)}
+        return {key: self._facet(clean(key), predicate) for key in dict.fromkeys(keys)}
 
-    def list(
+    def _facet(self, key: str, predicate: Predicate) -> Facet:
+        revision = self._reader.revision()
+        found = self._facets.get(revision, (key, predicate))
+        if found is None:
+            known = self._mixed.get(revision, key)
+            if known is None:
+                known = (self._reader.mixed(key),)
+                self._mixed.put(revision, key, known, 100 * len(known[0] or ()))
+            found = self._reader.facet(key, predicate, known[0])
+            self._facets.put(revision, (key, predicate), found, 150 * len(found) + len(repr(predicate)))
+        return found
+
+    def listed(
         self,
         predicate: Predicate,
         order: Sequence[tuple[str, bool]],
@@ -95,6 +114,17 @@ class BackstageReads:
     ) -> QueryPage:
         """A page of the answer to a question. Raises Invalid for a filter or query that makes no sense."""
         wanted = _selection(question)
+        key = (wanted, limit, offset, cursor and (cursor.position, cursor.previous, cursor.total), counted)
+        revision = self._reader.revision()
+        known = self._pages.get(revision, key)
+        if known is None:
+            known = self._query(question, wanted, limit=limit, offset=offset, cursor=cursor, counted=counted)
+            self._pages.put(revision, key, known, sum(map(len, known.bodies)) + 2_000 + len(repr(wanted)))
+        return known
+
+    def _query(
+        self, question: Question, wanted: Selection, *, limit: int, offset: int, cursor: Cursor | None, counted: bool
+    ) -> QueryPage:
         expected = self._count(wanted)
         total = (cursor.total if cursor and cursor.total is not None else expected) if counted else 0
         limit = min(limit, _MAX_PAGE)
