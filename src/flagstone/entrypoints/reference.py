@@ -154,9 +154,10 @@ def _parameter(item: Any) -> str:
     names = (
         ", ".join(f"`{name}`" for name in [*item.opts, *item.secondary_opts])
         if item.opts[0].startswith("-")
-        else f"`{item.human_readable_name}`"
+        else f"`{item.metavar or item.name}`"
     )
-    return f"| {names} | {' '.join((getattr(item, 'help', None) or '').split())} |"
+    words = " ".join((getattr(item, "help", None) or "").split()).replace("|", "\\|")
+    return f"| {names} | {words} |"
 
 
 def errors_page() -> str:

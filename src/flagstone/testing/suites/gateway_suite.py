@@ -2,7 +2,6 @@
 
 Subclass :class:`GatewaySuite` and give it a ``gateway`` to a platform that has the runtime ``local`` and nothing in it
 that matters::
-runtime ``local`` and nothing in it that matters::
 
     class TestMine(GatewaySuite):
         @pytest.fixture(scope="class")
