@@ -95,6 +95,13 @@ class RelationsCard(OwnCard):
     def __init__(self, catalog: CatalogService) -> None:
         self._catalog = catalog
 
+    def applies(self, ctx: CardContext) -> bool:
+        """Where there is no better picture: what has parts shows those."""
+        found = ctx.entity.get("relations", ()) if ctx.entity else ()
+        types = {item["type"] for item in found}
+        better = {"system": {"hasPart"}, "domain": {"hasPart"}, "group": {"childOf", "parentOf"}}
+        return ctx.entity is not None and not types & better.get(kind_of(ctx), set())
+
     def render(self, ctx: CardContext) -> Rendered:
         """Depth 1; what does not fit is counted."""
         ref = ref_of(entity_of(ctx))

@@ -155,7 +155,10 @@ def inside(catalog: CatalogService, ref: str, *, deep: bool) -> Graph:
         for type_, target in related:
             if target in known and type_ in catalog.kinds.forward and type_ != "ownedBy":
                 edges[Relation(source, type_, target)] = None
-    depth = {member: 0 if member == ref else 1 for member in shown}
+    # A line from every part to the whole would hide how they hang together: those that lead on to others need none.
+    leading = {edge.source for edge in edges if edge.type != "partOf"}
+    edges = {edge: None for edge in edges if edge.type != "partOf" or edge.source not in leading}
+    depth = {member: 0 if member == ref else len(shown) for member in shown}
     return Graph(ref, tuple(shown), catalog.rows(shown), tuple(edges), depth, len(members) - len(shown))
 
 
