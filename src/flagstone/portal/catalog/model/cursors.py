@@ -109,7 +109,9 @@ def _cursor(value: dict[str, Any]) -> Cursor:
         term_fields=_texts(search["fields"]) if search is not None else (),
     )
     place = _position(value["orderFieldValues"], order is not None)
-    return Cursor(question, place, _position(value["firstSortFieldValues"], order is not None), value["isPrevious"] is True, total)
+    return Cursor(
+        question, place, _position(value["firstSortFieldValues"], order is not None), value["isPrevious"] is True, total
+    )
 
 
 def _position(value: Any, ordered: bool) -> Position:

@@ -195,9 +195,9 @@ def _primitive(key: str, value: Any) -> str:
         return str(int(value))
     if isinstance(value, str):
         return value
-    if isinstance(value, int | float):
-        return json.dumps(value)
-    _refuse(f"the value of {key:.100} must be a text, a number, true or false")
+    if not isinstance(value, int | float):
+        _refuse(f"the value of {key:.100} must be a text, a number, true or false")
+    return json.dumps(value)
 
 
 def _text(value: Any) -> bool:

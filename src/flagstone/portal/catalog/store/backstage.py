@@ -4,6 +4,8 @@ A page is found in one of two ways: walking along the order and testing each ent
 sorting that. Which one is cheaper follows from how many fit, so the caller passes that number.
 """
 
+# ruff: noqa: S608  only names of our own tables are spliced, every value is bound
+
 from __future__ import annotations
 
 import threading
@@ -227,7 +229,8 @@ class BackstageReader:
                 present = " AND ".join(f"q.v{number} IS NOT NULL" for number in range(len(order)))
                 text = f"SELECT q.* FROM ({text}) q WHERE {present}"
             sorting = ", ".join(
-                f"q.v{number} IS NULL, q.v{number} {'DESC' if down else 'ASC'}" for number, (_, down) in enumerate(order)
+                f"q.v{number} IS NULL, q.v{number} {'DESC' if down else 'ASC'}"
+                for number, (_, down) in enumerate(order)
             )
             text = f"SELECT q.id FROM ({text}) q ORDER BY {sorting}, q.{'ref' if paged else 'id'}"
         else:
@@ -235,7 +238,11 @@ class BackstageReader:
         if limit is not None:
             text += f" LIMIT {sql.bind(limit)}"
         if offset:
-            text += f" OFFSET {sql.bind(offset)}" if limit is not None or self._postgresql else f" LIMIT -1 OFFSET {sql.bind(offset)}"
+            text += (
+                f" OFFSET {sql.bind(offset)}"
+                if limit is not None or self._postgresql
+                else f" LIMIT -1 OFFSET {sql.bind(offset)}"
+            )
         return [row[0] for row in self._run(sql, text)]
 
     def batches(self, ids: Sequence[int]) -> Iterator[list[str]]:
@@ -263,17 +270,20 @@ class BackstageReader:
             text = (
                 "SELECT r.target_ref, count(DISTINCT e.id) FROM catalog_relations r"
                 " JOIN catalog_entities e ON e.ref = r.source_ref WHERE "
-                f"{sql.relation_type(key.removeprefix('relations.'))} AND {sql.condition(predicate)} GROUP BY r.target_ref"
+                f"{sql.relation_type(key.removeprefix('relations.'))} AND {sql.condition(predicate)}"
+                " GROUP BY r.target_ref"
             )
             return sorted((row[0], row[1]) for row in self._run(sql, text))
         found = []
         if mixed is not None:
-            text = f"SELECT o.value, count(*) FROM catalog_search o WHERE {self._of_key(sql, key, predicate)} GROUP BY o.value"
+            where = self._of_key(sql, key, predicate)
+            text = f"SELECT o.value, count(*) FROM catalog_search o WHERE {where} GROUP BY o.value"
             found = [(row[0], row[1]) for row in self._run(sql, text) if row[0] not in mixed]
             if not mixed:
                 return sorted(found)
             sql = self._sql()
-        text = f"SELECT coalesce(o.original, o.value), count(*) FROM catalog_search o WHERE {self._of_key(sql, key, predicate)}"
+        where = self._of_key(sql, key, predicate)
+        text = f"SELECT coalesce(o.original, o.value), count(*) FROM catalog_search o WHERE {where}"
         if mixed is not None:
             text += f" AND o.value IN ({sql.bind(*mixed)})"
         found += [(row[0], row[1]) for row in self._run(sql, f"{text} GROUP BY coalesce(o.original, o.value)")]
@@ -302,7 +312,7 @@ class BackstageReader:
         return sorted(found)
 
     def mixed(self, key: str, most: int = 500) -> frozenset[str] | None:
-        """The values of a key that are written in more than small letters; None when they are too many to tell apart."""
+        """The values of a key that are written with capitals; None when they are too many to tell apart."""
         sql = self._sql()
         found = self._run(
             sql,

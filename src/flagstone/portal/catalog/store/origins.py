@@ -101,11 +101,11 @@ def _statuses(conn: Connection, location_id: str, error: str | None) -> list[Sta
     return [Status(error, _ERRORS.get(code or "", "Error"))]
 
 
-def _add(
-    conn: Connection, location_id: str, type_: str, target: str, name: str, uid: str, now: datetime
-) -> int | None:
+def _add(conn: Connection, location_id: str, type_: str, target: str, name: str, uid: str, now: datetime) -> int | None:
     ref = f"location:default/{name}"
-    empty = dict.fromkeys(("title", "lifecycle", "owner_ref", "system_ref", "etag", "digest", "tags", "description", "words"), "")
+    empty = dict.fromkeys(
+        ("title", "lifecycle", "owner_ref", "system_ref", "etag", "digest", "tags", "description", "words"), ""
+    )
     values = empty | {
         "uid": uid,
         "ref": ref,
@@ -124,7 +124,7 @@ def _add(
     }
     if not insert_ignore(conn, entities, values, key=["ref"]):
         return None
-    return conn.execute(select(entities.c.id).where(entities.c.ref == ref)).scalar_one()
+    return int(conn.execute(select(entities.c.id).where(entities.c.ref == ref)).scalar_one())
 
 
 def _changed(conn: Connection) -> None:

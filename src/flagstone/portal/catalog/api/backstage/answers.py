@@ -102,7 +102,10 @@ class Answers:
             order=None if order is None else _order_field(order),
             term=term.strip() if term else None,
             term_fields=tuple(
-                field.strip() for text in asked.all("fullTextFilterFields") for field in text.split(",") if field.strip()
+                field.strip()
+                for text in asked.all("fullTextFilterFields")
+                for field in text.split(",")
+                if field.strip()
             ),
         )
         return question, None, limit, offset or 0, counted, fields
@@ -202,7 +205,11 @@ def _order_by(value: Any) -> tuple[str, bool] | None:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise bad("request/body/orderBy must be array")
     for item in value:
-        if not isinstance(item.get("field"), str) or not item["field"] or item.get("order", "asc") not in ("asc", "desc"):
+        if (
+            not isinstance(item.get("field"), str)
+            or not item["field"]
+            or item.get("order", "asc") not in ("asc", "desc")
+        ):
             raise bad("request/body/orderBy must have a field, and an order that is asc or desc")
     return value[0]["field"], value[0].get("order") == "desc"
 

@@ -10,9 +10,10 @@ _NAME = ("kind", "namespace", "name")
 def _operation(
     summary: str, status: int = 200, *, query: tuple[str, ...] = (), path: tuple[str, ...] = (), body: bool = False
 ) -> dict[str, Any]:
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in path
-    ] + [{"name": name, "in": "query", "required": False, "schema": _SCHEMAS.get(name, {"type": "string"})} for name in query]
+    parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in path] + [
+        {"name": name, "in": "query", "required": False, "schema": _SCHEMAS.get(name, {"type": "string"})}
+        for name in query
+    ]
     told: dict[str, Any] = {"summary": summary, "parameters": parameters, "responses": _responses(status)}
     if body:
         told["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}

@@ -1,9 +1,10 @@
 """The routes. Short reads are answered on the event loop; whatever may take longer, or writes, goes to a thread."""
 
+# ruff: noqa: ARG001  every endpoint takes the request and the caller
+
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -116,7 +117,14 @@ def router(services: BackstageServices) -> APIRouter:
 
 
 def _add(api: APIRouter, method: str, path: str, permission: str, endpoint: Endpoint) -> None:
-    api.add_api_route(path, endpoint, methods=[method], dependencies=[permit(permission)], response_class=Response, response_model=None)
+    api.add_api_route(
+        path,
+        endpoint,
+        methods=[method],
+        dependencies=[permit(permission)],
+        response_class=Response,
+        response_model=None,
+    )
 
 
 def _reads(api: APIRouter, answers: Answers, memory: _Memory) -> None:

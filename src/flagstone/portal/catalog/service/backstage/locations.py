@@ -83,9 +83,7 @@ class BackstageLocations:
 
     def all(self) -> list[Registered]:
         """Every registered location, by id."""
-        return [
-            Registered(*row) for row in self._store.locations.registered(_REGISTERED)
-        ]
+        return [Registered(*row) for row in self._store.locations.registered(_REGISTERED)]
 
     def query(self, query: object, cursor: str | None, limit: int) -> tuple[list[Registered], int, str | None]:
         """A page of those that match, how many match, and the cursor of the next page."""
@@ -96,7 +94,9 @@ class BackstageLocations:
                 raise malformed()
             query, after = value.get("query"), value["lastId"]
         if query is not None:
-            _matches(dict.fromkeys(("id", "type", "target"), ""), query)  # a wrong query is wrong without locations, too
+            _matches(
+                dict.fromkeys(("id", "type", "target"), ""), query
+            )  # a wrong query is wrong without locations, too
         found = [item for item in self.all() if query is None or _matches(item.as_dict(), query)]
         rest = [item for item in found if item.id > after]
         following = None
@@ -133,9 +133,7 @@ class BackstageLocations:
             self._hurry([known.id])
             return self._registered(known)
         with self._store.transaction():
-            location, new = self._store.locations.add(
-                type_, target, origin="user", actor=principal.id, now=self._now()
-            )
+            location, new = self._store.locations.add(type_, target, origin="user", actor=principal.id, now=self._now())
             if new:
                 self._audit.record(principal, "catalog.location.create", location.ref)
         self._hurry([location.id])
@@ -166,7 +164,9 @@ class BackstageLocations:
             raise Invalid("catalog.bad_location", "; ".join(faults)[:4000])
         known = self._store.locations.find(type_, target)
         exists = known is not None and known.origin != "child"
-        location = Registered(known.id if known else "00000000-0000-0000-0000-000000000000", type_, target, f"location:default/{name}")
+        location = Registered(
+            known.id if known else "00000000-0000-0000-0000-000000000000", type_, target, f"location:default/{name}"
+        )
         return Tried(location, tuple(entities), exists)
 
     def move(self, principal: Principal, location_id: str, type_: str, target: str) -> Registered:
@@ -325,7 +325,7 @@ def _holds(item: dict[str, str], key: str, value: Any) -> bool:
     if isinstance(value, str):
         return text == value.lower()
     if isinstance(value, dict) and len(value) == 1:
-        (operator, operand), = value.items()
+        ((operator, operand),) = value.items()
         if operator == "$in" and isinstance(operand, list) and all(isinstance(part, str) for part in operand):
             return text in {part.lower() for part in operand}
         if operator == "$hasPrefix" and isinstance(operand, str):
