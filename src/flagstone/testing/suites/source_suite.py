@@ -1,4 +1,4 @@
-"""The conformance suite of entity sources: what the catalog relies on, for a plugin's own source as for the built-in ones.
+"""The conformance suite of entity sources: what the catalog relies on, whoever wrote the source.
 
 A test module subclasses :class:`SourceSuite` and gives a fixture ``bench``::
 

@@ -92,12 +92,13 @@ class CatalogService:
         depth: int = 1,
         types: Collection[str] = (),
         direction: Direction = "both",
+        kinds: Collection[str] = (),
         limit: int = MAX_GRAPH,
     ) -> Graph:
         """Entities around one, nearest first, at most ``limit`` of them; edges run in the declared direction.
 
-        ``types`` are relation names of either direction. ``direction``: ``out`` follows what the entity needs and is
-        part of, ``in`` who needs it and is part of it.
+        ``types`` are relation names of either direction, ``kinds`` those of the entities to walk over (none: all).
+        ``direction``: ``out`` follows what the entity needs and is part of, ``in`` who needs it and is part of it.
         """
         root = str(parse_ref(ref))
         wanted = {*types, *(self.kinds.opposites[name] for name in types if name in self.kinds.opposites)}
@@ -109,6 +110,8 @@ class CatalogService:
             following: list[str] = []
             for edge in self._store.reader.relations(frontier, wanted):
                 if direction != "both" and (edge.type in self.kinds.forward) != (direction == "out"):
+                    continue
+                if kinds and edge.target != root and edge.target.partition(":")[0] not in kinds:
                     continue
                 if edge.target not in distance:
                     if len(distance) >= limit:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 from bs4 import BeautifulSoup
 
 from flagstone.kernel.clock import utc_now
 from flagstone.kernel.errors import Conflict, Unavailable
 from flagstone.portal.catalog.tests.conftest import ACME
+from flagstone.portal.catalog.web.register import type_of
 from flagstone.sdk import Rendered
+from flagstone.toolkit.http import AllowedHost, Fetcher
 
 
 @pytest.fixture
@@ -200,7 +205,7 @@ def test_registering_shows_what_will_appear_before_it_does(site, component):
     small.write("new/c.yaml", component("c") + "---\nkind: nonsense\n")
     target = str(small.folder / "new/c.yaml")
     form = get(client, "/catalog/import")
-    assert {option["value"] for option in form.select("option")} == {"file", "hosted", "url"}
+    assert {option["value"] for option in form.select("option")} == {"", "file", "hosted", "url"}
     seen = client.post("/catalog/import", data={"type": "file", "target": target, "do": "preview"})
     page = BeautifulSoup(seen.text, "html.parser")
     assert "component" in page.text.lower()
@@ -361,3 +366,74 @@ def test_hostile_content_is_shown_as_text_and_never_as_a_link(small):
             for name in ("href", "src", "action", "hx-get", "hx-post", "xlink:href"):
                 address = str(tag.get(name, "")).strip().lower()
                 assert not address.startswith(("javascript:", "data:text", "vbscript:")), (path, tag)
+
+
+def test_the_kind_of_source_is_guessed_from_what_is_pasted(small, component):
+    small.write("a.yaml", component("a"))
+    client, _ = small.browser()
+    answer = client.post("/catalog/import", data={"target": str(small.folder / "a.yaml"), "do": "preview"})
+    assert answer.status_code == 200
+    assert "will appear" in answer.text
+    assert "component:default/a" not in small.refs()
+    assert type_of(" https://x.example/a.yaml") == "url"
+    assert type_of("shop/checkout") == "hosted"
+
+
+def test_an_empty_catalog_shows_three_ways_in(small):
+    client, _ = small.browser()
+    page = get(client, "/catalog")
+    assert len(page.select(".p-gallery > *")) == 3
+
+
+def test_an_address_is_read_over_http_when_its_host_is_allowed(small, component):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = component("far").encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    host = f"127.0.0.1:{server.server_address[1]}"
+    client, _ = small.browser()
+    fetcher = Fetcher([], setting="sources.allowed_hosts")
+    small.fetched = fetcher.fetch
+    refused = client.post("/catalog/import", data={"target": f"http://{host}/catalog-info.yaml", "do": "preview"})
+    assert refused.status_code == 422
+    assert "sources.allowed_hosts" in refused.text
+    allowed = Fetcher([AllowedHost.parse(host)], setting="sources.allowed_hosts")
+    small.fetched = allowed.fetch
+    answer = client.post("/catalog/import", data={"target": f"http://{host}/catalog-info.yaml", "do": "register"})
+    assert answer.status_code in (200, 204, 303)
+    assert small.catalog.find("component:default/far")
+    for item in (fetcher, allowed):
+        item.close()
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_entity_with_thousands_of_neighbours_is_drawn_and_listed_in_part_and_says_so(small, component):
+    group = (
+        "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: {name: payments}\nspec: {type: team, children: []}\n"
+    )
+    small.write("org.yaml", "x").write_text(group)
+    small.add("org.yaml")
+    for part in range(4):
+        small.write(f"{part}.yaml", "---\n".join(component(f"c{part}-{number}") for number in range(600)))
+        small.add(f"{part}.yaml")
+    client, _ = small.browser()
+    page = get(client, "/catalog/group/default/payments/relations?depth=1")
+    assert len(page.select(".p-graph-node")) <= 120
+    assert "2281 more are not drawn" in page.get_text(" ", strip=True)
+    assert len(page.select("#table tbody tr")) == 300
+    assert "300 of 2400 are listed" in page.get_text(" ", strip=True)
+    assert "ownerOf: 2400 × Component" in page.get_text(" ", strip=True)
+    narrowed = get(client, "/catalog/group/default/payments/relations?only=user&only=nothing")
+    assert "2400" in narrowed.get_text()
+    one = get(client, "/catalog/component/default/c0-1/relations?only=group&depth=1")
+    assert len(one.select(".p-graph-node")) == 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -13,7 +15,7 @@ from markupsafe import Markup
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import NotFound
-from flagstone.portal.catalog.model import CatalogProblem, Change, Entity, Location
+from flagstone.portal.catalog.model import CatalogProblem, Change, Entity, Location, RelatedEntity
 from flagstone.portal.catalog.model.formats import is_safe_link
 from flagstone.portal.catalog.service.catalog import CatalogService, Direction
 from flagstone.portal.catalog.service.insight import InsightService
@@ -43,6 +45,8 @@ from flagstone.toolkit.web.pages import Pages
 _PATH = "/catalog/{kind}/{namespace}/{name}"
 _MAX_DEPTH = 4
 _MAX_NODES = 120
+_MAX_ROWS = 300
+_MANY = 60
 _DIRECTIONS = ("both", "out", "in")
 _WITH_README = frozenset({"component", "api", "resource", "system", "domain", "template"})
 Reader = Annotated[Principal, permit("catalog.entity.read")]
@@ -88,6 +92,10 @@ class RelationsPage:
     direction: str
     types: Sequence[tuple[str, str, int | None]]
     chosen: Sequence[str]
+    kinds: Sequence[tuple[str, str, int | None]]
+    chosen_kinds: Sequence[str]
+    groups: Sequence[tuple[str, str, int, str]]
+    total: int
     rows: Sequence[tuple[str, EntityLink, EntityLink | None]]
 
 
@@ -178,11 +186,12 @@ def _reading(routes: APIRouter, views: EntityViews, pages: Pages) -> None:
         namespace: str,
         name: str,
         type: Annotated[list[str], Query(default_factory=list)],  # noqa: A002  the word in the address
+        only: Annotated[list[str], Query(default_factory=list)],
         depth: int = 2,
         direction: str = "both",
     ) -> Response:
         head = views.head(kind, namespace, name, principal, request)
-        page = views.relations(head, min(max(depth, 1), _MAX_DEPTH), direction, type)
+        page = views.relations(head, min(max(depth, 1), _MAX_DEPTH), direction, type, only)
         return pages.render(request, "catalog/relations.html", page)
 
     @routes.get(f"{_PATH}/docs")
@@ -308,15 +317,24 @@ class EntityViews:
             data = self._catalog.get(path.replace("/", ":", 1)).data
         return self._cards.show_one(card_id, CardContext(principal, data), request)
 
-    def relations(self, head: Head, depth: int, direction: str, types: Sequence[str]) -> RelationsPage:
+    def relations(
+        self, head: Head, depth: int, direction: str, types: Sequence[str], kinds: Sequence[str]
+    ) -> RelationsPage:
         """Graph and table."""
         chosen = cast("Direction", direction if direction in _DIRECTIONS else "both")
         ref = head.entity.ref
         all_related = self._catalog.related(ref)
         names = sorted({item.type for item in all_related})
         wanted = [name for name in types if name in names]
-        graph = self._catalog.graph(ref, depth=depth, types=wanted, direction=chosen, limit=_MAX_NODES)
-        shown = [item for item in all_related if not wanted or item.type in wanted]
+        there = Counter(item.ref.partition(":")[0] for item in all_related)
+        only = [kind for kind in kinds if kind in there]
+        graph = self._catalog.graph(ref, depth=depth, types=wanted, direction=chosen, kinds=only, limit=_MAX_NODES)
+        matching = [
+            item
+            for item in all_related
+            if (not wanted or item.type in wanted) and (not only or item.ref.partition(":")[0] in only)
+        ]
+        shown = matching[:_MAX_ROWS]
         owners = links_of([item.row.owner or "" for item in shown if item.row is not None], self._catalog)
         rows = [
             (
@@ -335,8 +353,21 @@ class EntityViews:
             chosen,
             [(name, name, sum(item.type == name for item in all_related)) for name in names],
             wanted,
+            [(kind, self._catalog.kinds.label(kind), number) for kind, number in sorted(there.items())],
+            only,
+            self._groups(head, matching) if len(matching) > _MANY else [],
+            len(matching),
             rows,
         )
+
+    def _groups(self, head: Head, related: Sequence[RelatedEntity]) -> list[tuple[str, str, int, str]]:
+        """(relation, kind, how many, address of just these): what many neighbours are, at a glance."""
+        counted = Counter((item.type, item.ref.partition(":")[0]) for item in related)
+        base = f"/catalog/{head.entity.path}/relations"
+        return [
+            (type_, self._catalog.kinds.label(kind), number, f"{base}?{urlencode({'type': type_, 'only': kind})}#table")
+            for (type_, kind), number in counted.most_common()
+        ]
 
     def docs(self, head: Head) -> DocsPage:
         """The README. Raises NotFound."""

@@ -18,6 +18,7 @@ from flagstone.sdk.guards import permit
 from flagstone.toolkit.web.pages import Pages
 
 _TYPES = {
+    "": "By the look of it",
     "file": "A file, folder or pattern on the server",
     "hosted": "A repository of the built-in git hosting",
     "url": "An address",
@@ -64,11 +65,19 @@ class Registering:
         cursor: str | None = None,
     ) -> RegisterPage:
         """The page in one of its states."""
-        known = [(name, _TYPES.get(name, name)) for name in self.locations.source_types()]
+        known = [("", _TYPES[""]), *((name, _TYPES.get(name, name)) for name in self.locations.source_types())]
         found = self.locations.list(origins=("settings", "user", "event"), cursor=cursor)
         more = f"/catalog/import?cursor={found.next_cursor}" if found.next_cursor else None
         may_delete = self._access.possible(principal, "catalog.location.delete").allowed
-        return RegisterPage(known, type_ or known[0][0], target, preview, error, found.items, more, may_delete)
+        return RegisterPage(known, type_, target, preview, error, found.items, more, may_delete)
+
+
+def type_of(target: str) -> str:
+    """The type of location that a pasted target looks like."""
+    target = target.strip()
+    if "://" in target:
+        return "url"
+    return "file" if target.startswith(("/", "~")) else "hosted"
 
 
 def _import_routes(routes: APIRouter, registering: Registering, pages: Pages) -> None:
@@ -91,15 +100,16 @@ def _import_routes(routes: APIRouter, registering: Registering, pages: Pages) ->
         target: Annotated[str, Form()] = "",
         do: Annotated[str, Form()] = "preview",
     ) -> Response:
+        kind = type or type_of(target)
         try:
             if do == "register":
-                registering.locations.register(principal, type, target)
+                registering.locations.register(principal, kind, target)
                 return _go(request, "/catalog?view=all")
-            preview = registering.locations.preview(principal, type, target)
+            preview = registering.locations.preview(principal, kind, target)
         except FlagstoneError as error:
             page = registering.page(principal, type, target, error=error)
             return pages.render(request, "catalog/import.html", page, status=422)
-        return pages.render(request, "catalog/import.html", registering.page(principal, type, target, preview=preview))
+        return pages.render(request, "catalog/import.html", registering.page(principal, kind, target, preview=preview))
 
 
 def _location_routes(routes: APIRouter, locations: LocationService) -> None:
