@@ -59,7 +59,9 @@ class SourceEntry:
     path: str
     location: str
     stamp: str = ""
-    """Changes whenever the content may have changed (a blob id, an ETag, time and size); empty: it is read each time."""
+    """Changes whenever the content may have changed (a blob id, an ETag, time and size); empty: it is read each
+    time.
+    """
     commit: str | None = None
 
 

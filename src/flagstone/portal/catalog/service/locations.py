@@ -182,17 +182,18 @@ class LocationService:
     ) -> int:
         """Take back what a run registered. Returns how many entities went; 0 when there was nothing.
 
-        The platform knows no owners: it let the run do this on behalf of ``owner``. Raises Denied when anything that comes
-        from the location belongs to somebody else, unless ``role`` may delete everywhere.
+        The platform knows no owners: it let the run do this on behalf of ``owner``. Raises Denied when anything that
+        comes from the location belongs to somebody else, unless ``role`` may delete everywhere.
         """
         location = self._store.locations.find(*_cleaned(type_, target))
         if location is None:
             return 0
         owners = self._store.reader.owners_of_locations(self._store.locations.below(location.id))
         if role not in _MAY_DELETE_ALL and owners != {owner}:
+            theirs = ", ".join(sorted(owners)) or "nobody"
             raise Denied(
                 "catalog.not_the_owner",
-                f"{location.ref} brings entities of {', '.join(sorted(owners)) or 'nobody'}, and the run acted for {owner}.",
+                f"{location.ref} brings entities of {theirs}, and the run acted for {owner}.",
                 hint="One of their owners or a maintainer may unregister it.",
             )
         return self._remove(_SYSTEM, location, requested_by=actor)
