@@ -95,9 +95,12 @@ class Reading:
         return f"{self.signature}:{entry.stamp}" if entry.stamp else ""
 
     def _file(self, source: EntitySource, location: Location, entry: SourceEntry, ctx: SourceContext) -> SourceFile:
-        if isinstance(source, ListingSource) and entry.path not in self.preloaded:
+        known = self.preloaded.pop(entry.path, None)
+        if known is None and isinstance(source, ListingSource):
             return source.read_entry(location.target, entry, ctx)
-        return self.preloaded.pop(entry.path)
+        if known is None:
+            raise NotFound("source.missing", f"{entry.path} was named, but not read.")
+        return known
 
     def _unreadable(self, problem: Problem) -> None:
         parsed = self.merged.parsed

@@ -12,6 +12,7 @@ from flagstone.kernel.errors import Invalid
 from flagstone.kernel.paging import decode_cursor, encode_cursor
 from flagstone.portal.catalog.model import CatalogQuery, FilterTerms
 from flagstone.portal.catalog.store.tables import entities, relations, search, stars
+from flagstone.portal.catalog.store.words import has_words
 
 _SORT_COLUMNS: dict[str, ColumnElement[Any]] = {
     "name": entities.c.sort_name,
@@ -55,21 +56,26 @@ def conditions(query: CatalogQuery, *, skip: Collection[str] = ()) -> Conditions
         wanted: tuple[str, ...] | None = getattr(query, name)
         if wanted is not None and name not in skip:
             found.append(column.in_(sound(wanted)))
-    if query.without_owner:
-        found.append(entities.c.owner_ref == "")
+    found += _few(query)
     if query.tags and "tags" not in skip:
         found.append(_has("metadata.tags", sound(query.tags)))
-    if query.text and "text" not in skip:
-        words = query.text.replace("\0", NO_CHARACTER).lower().split()
-        found += [entities.c.words.contains(word, autoescape=True) for word in words]
+    if query.text and query.text.strip() and "text" not in skip:
+        found.append(has_words(sound([query.text])[0]))
+    if query.filters:
+        found.append(or_(*(_all_terms(terms) for terms in query.filters)))
+    return found
+
+
+def _few(query: CatalogQuery) -> Conditions:
+    found: Conditions = []
+    if query.without_owner:
+        found.append(entities.c.owner_ref == "")
     if query.starred_by is not None:
         found.append(
             entities.c.ref.in_(
                 select(stars.c.ref).where(stars.c.user_id == query.starred_by.replace("\0", NO_CHARACTER))
             )
         )
-    if query.filters:
-        found.append(or_(*(_all_terms(terms) for terms in query.filters)))
     return found
 
 

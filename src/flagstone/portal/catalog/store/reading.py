@@ -12,6 +12,7 @@ from flagstone.kernel.paging import Page, clamp_limit
 from flagstone.portal.catalog.model import CatalogQuery, Entity, EntityRow, EntitySource, FacetValue, Relation
 from flagstone.portal.catalog.store import queries
 from flagstone.portal.catalog.store.tables import documents, entities, locations, relations, search
+from flagstone.portal.catalog.store.words import has_words
 from flagstone.toolkit.db import PortalDatabase
 
 _ROW_COLUMNS = (
@@ -143,8 +144,8 @@ class EntityReader:
         text = queries.sound([text])[0]
         if kinds:
             statement = statement.where(entities.c.kind.in_(queries.sound(kinds)))
-        for word in text.split():
-            statement = statement.where(entities.c.words.contains(word, autoescape=True))
+        if text.strip():
+            statement = statement.where(has_words(text))
         starts = or_(
             entities.c.sort_name.startswith(text.strip(), autoescape=True),
             func.lower(entities.c.name).startswith(text.strip(), autoescape=True),

@@ -89,7 +89,7 @@ class EntityWriter:
         return found
 
     def create(self, drafts: Sequence[Draft], location_id: str, *, actor: str, now: datetime) -> set[str]:
-        """Add entities. Returns the refs of others whose relations change."""
+        """Add entities; :meth:`stitch` writes their documents. Returns the refs of others whose relations change."""
         with self._db.write() as conn:
             uids = {draft.ref: new_id() for draft in drafts}
             rows = [
@@ -101,9 +101,6 @@ class EntityWriter:
                 insert_ignore(conn, entities, part, key=["ref"])
             stored = self.of_refs(uids)
             ids = {ref: item.id for ref, item in stored.items()}
-            insert_rows(
-                conn, documents, ("entity_id", "body", "source"), ((ids[d.ref], "", d.source_text) for d in drafts)
-            )
             self._index(conn, drafts, ids, uids)
             self._remember(conn, ((d, uids[d.ref], "created", None, None) for d in drafts), actor, now)
         return _targets(drafts)
@@ -204,9 +201,10 @@ class EntityWriter:
                         entities.c.digest,
                         documents.c.body,
                     )
-                    .select_from(entities.join(documents, documents.c.entity_id == entities.c.id))
+                    .select_from(entities.outerjoin(documents, documents.c.entity_id == entities.c.id))
                     .where(entities.c.ref.in_(part))
                 ).all()
+                new: list[tuple[int, str, str]] = []
                 bodies: list[dict[str, Any]] = []
                 etags: list[dict[str, Any]] = []
                 for row in found:
@@ -217,12 +215,17 @@ class EntityWriter:
                     else:
                         body, etag = reassembled(row.body, row.etag, row.digest, row.uid, links, status)
                     if etag != row.etag:
-                        bodies.append({"b_id": row.id, "body": body})
+                        if row.body is None and draft is not None:
+                            new.append((row.id, body, draft.source_text))
+                        else:
+                            bodies.append({"b_id": row.id, "body": body})
                         etags.append({"b_id": row.id, "etag": etag, "has_problems": bool(status)})
+                insert_rows(conn, documents, ("entity_id", "body", "source"), new)
                 if bodies:
                     conn.execute(update(documents).where(documents.c.entity_id == bindparam("b_id")), bodies)
+                if etags:
                     conn.execute(update(entities).where(entities.c.id == bindparam("b_id")), etags)
-                changed += len(bodies)
+                changed += len(etags)
         return changed
 
     def defer(self, refs: Collection[str]) -> None:

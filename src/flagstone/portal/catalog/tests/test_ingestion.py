@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from flagstone.kernel.clock import utc_now
 from flagstone.kernel.errors import Denied, FlagstoneError, NotFound, Unavailable
 from flagstone.portal.catalog import CatalogQuery
+from flagstone.portal.catalog.service.declared import DeclaredKinds, read_kinds
 from flagstone.portal.catalog.store import metadata
 from flagstone.portal.catalog.tests.conftest import ACME
 from flagstone.testing.databases import schema_differences
@@ -23,6 +24,8 @@ def test_the_migration_makes_exactly_the_tables_of_the_code(world):
 
 
 def test_the_example_organisation_is_read_without_a_problem(world):
+    kinds = sorted(str(path) for path in (ACME / "kinds").glob("*.kind.yaml"))
+    DeclaredKinds(read_kinds(kinds)).add_to(world.kinds)
     location, _ = world.store.locations.add(
         "file", str(ACME / "catalog-info.yaml"), origin="settings", actor="t", now=utc_now()
     )
@@ -250,7 +253,7 @@ def test_locations_in_a_circle_end(world, component):
         )
     location = world.add("a.yaml")
     assert world.refs() == ["location:default/a", "location:default/b"]
-    world.locations.withdraw("file", location.target, actor="t")
+    world.locations.withdraw("file", location.target, actor="t", role="admin")
     assert world.refs() == []
     assert world.locations.list().items == ()
 
@@ -492,7 +495,7 @@ def test_nothing_of_an_entity_is_left_when_it_is_gone(world, component):
 
     world.write("a.yaml", component("a", extra="dependsOn: [component:b]\n"))
     location = world.add("a.yaml")
-    world.locations.withdraw("file", location.target, actor="t")
+    world.locations.withdraw("file", location.target, actor="t", role="admin")
     with world.foundation.db.read() as conn:
         for table in (tables.entities, tables.documents, tables.search, tables.relations, tables.problems):
             assert conn.execute(select(func.count()).select_from(table)).scalar() == 0
