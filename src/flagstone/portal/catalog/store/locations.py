@@ -322,7 +322,9 @@ class LocationStore(LocationReader):
         known = select(entities.c.location_id).where(entities.c.location_id.startswith(origins.PREFIX))
         with self._db.write() as conn:
             stand_in = (literal(origins.PREFIX) + locations.c.id).not_in(known)
-            for id_ in list(conn.execute(select(locations.c.id).where(locations.c.origin != "child", stand_in)).scalars()):
+            for id_ in list(
+                conn.execute(select(locations.c.id).where(locations.c.origin != "child", stand_in)).scalars()
+            ):
                 origins.tell(conn, id_)
 
     def move(self, id_: str, type_: str, target: str, now: datetime) -> None:

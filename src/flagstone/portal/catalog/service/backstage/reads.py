@@ -22,7 +22,7 @@ from flagstone.portal.catalog.store.backstage import Found, Selection
 
 _MAX_PAGE = 10_000
 _COUNTS_BYTES = 2_000_000
-_PAGES_BYTES = 8_000_000
+_PAGES_BYTES = 16_000_000
 _FACETS_BYTES = 4_000_000
 
 Facet = list[tuple[str, int]]
@@ -125,6 +125,10 @@ class BackstageReads:
     def _query(
         self, question: Question, wanted: Selection, *, limit: int, offset: int, cursor: Cursor | None, counted: bool
     ) -> QueryPage:
+        if wanted.term is not None and cursor is None and offset == 0 and 0 < limit <= _MAX_PAGE:
+            rows, expected = self._reader.first(wanted, limit + 1)
+            total = expected if counted else 0
+            return _page(question, rows[:limit], total, None, more=len(rows) > limit, backwards=False, offset=0)
         expected = self._count(wanted)
         total = (cursor.total if cursor and cursor.total is not None else expected) if counted else 0
         limit = min(limit, _MAX_PAGE)
