@@ -12,6 +12,7 @@ from flagstone.foundation.events import PortalEvents
 from flagstone.kernel.actor import Principal, system
 from flagstone.portal.catalog import api, web
 from flagstone.portal.catalog.api import backstage
+from flagstone.portal.catalog.api import insight as insight_api
 from flagstone.portal.catalog.jobs import EventJob, RefreshJob
 from flagstone.portal.catalog.model import CatalogQuery
 from flagstone.portal.catalog.model.kinds import KindRegistry
@@ -92,7 +93,12 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     return Slice(
         "catalog",
         room="portal",
-        routers=[compatible, api.router(catalog, records, locations, stars), web.router(pages)],
+        routers=[
+            compatible,
+            api.router(catalog, records, locations, stars),
+            insight_api.router(insight, views),
+            web.router(pages),
+        ],
         middleware=[backstage.direct(compatible)],
         errors={backstage.PREFIX: backstage.error_response},
         permissions=PERMISSIONS,

@@ -15,6 +15,7 @@ from flagstone.contracts.gateway import NoPlatform
 from flagstone.kernel.actor import system
 from flagstone.kernel.clock import utc_now
 from flagstone.portal.catalog import api, web
+from flagstone.portal.catalog.api import insight as insight_api
 from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.permissions import PERMISSIONS
 from flagstone.portal.catalog.service.catalog import CatalogService
@@ -122,7 +123,8 @@ class World:
         services = web.Services(
             self.catalog, self.records, self.stars, self.locations, self.foundation.access, cards, pages, self.insight, self.views
         )
-        routers = [api.router(self.catalog, self.records, self.locations, self.stars), web.router(services)]
+        own = api.router(self.catalog, self.records, self.locations, self.stars)
+        routers = [own, insight_api.router(self.insight, self.views), web.router(services)]
         self.app = self.foundation.app(*routers)
         everybody = self.foundation.people()
         return Client(self.app, headers=everybody.developer.headers), everybody

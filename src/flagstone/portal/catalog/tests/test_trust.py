@@ -223,3 +223,22 @@ def test_a_hosted_repository_with_other_code_owners_is_hinted_at(small, componen
     client, _ = small.browser()
     assert "not the owner" in page(client, "/catalog/component/default/a")
     assert small.insight.code_owners(replace(entity, source=replace(entity.source, location_type="file"))) is None
+
+
+def test_health_removed_entities_and_views_are_there_for_programs(small, component):
+    small.write("a.yaml", component("a", owner="gone"))
+    location = small.add("a.yaml", origin="user")
+    client, people = small.browser()
+    assert client.get("/api/v1/catalog-health").json()["dangling_owners"] == 1
+    assert client.get("/api/v1/catalog-health/owners").json()["items"] == [{"ref": "group:default/gone", "entities": 1}]
+    small.locations.unregister(people.admin.principal, location.id)
+    (item,) = client.get("/api/v1/removed-entities").json()["items"]
+    assert (item["ref"], item["source"]) == ("component:default/a", "unregistered")
+    assert client.post("/api/v1/removed-entities/restore", json={"ref": item["ref"]}).json() == {"ref": item["ref"]}
+    again = client.post("/api/v1/removed-entities/restore", json={"ref": item["ref"]})
+    assert (again.status_code, again.json()["code"]) == (404, "catalog.not_removed")
+    saved = client.post("/api/v1/catalog-views", json={"name": "Mine", "query": "view=mine&nonsense=1"})
+    assert (saved.status_code, saved.json()["query"]) == (201, "view=mine")
+    assert [view["name"] for view in client.get("/api/v1/catalog-views").json()["items"]] == ["Mine"]
+    assert client.delete(f"/api/v1/catalog-views/{saved.json()['id']}").status_code == 204
+    assert client.get("/api/v1/catalog-views").json()["items"] == []
