@@ -601,6 +601,15 @@ def test_names_are_found_in_any_case_and_told_as_written(judged, path):
     assert judged.get(f"/entities/by-uid/{entity['metadata']['uid']}").json() == entity
 
 
+def test_what_has_not_changed_is_not_sent_again(judged):
+    """Better than Backstage, whose entities carry no ETag."""
+    for path in ("/entities/by-name/component/default/f-one", "/entities/by-query?limit=2", "/entity-facets?facet=kind"):
+        tag = judged.get(path).headers["etag"]
+        again = judged.http.get(path, headers={"If-None-Match": tag})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert judged.http.get(path, headers={"If-None-Match": 'W/"other"'}).status_code == 200
+
+
 def test_an_entity_is_told_in_full(judged):
     entity = judged.get("/entities/by-name/component/default/f-one").json()
     assert set(entity) == {"apiVersion", "kind", "metadata", "spec", "relations"}

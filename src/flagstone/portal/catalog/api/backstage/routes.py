@@ -27,7 +27,8 @@ _MAX_BODY = 1_000_000
 _CACHE_BYTES = 12_000_000
 
 Endpoint = Callable[[Request, Principal], Awaitable[Response]]
-Cached = tuple[bytes, tuple[tuple[bytes, bytes], ...]]
+Cached = tuple[bytes, tuple[tuple[bytes, bytes], ...], bytes]
+"""Body, headers, ETag (empty: none)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +85,27 @@ class _Memory:
         found = self._cache.get(revision, key)
         if found is None:
             text, extra = await run_in_threadpool(make) if pool else make()
-            found = _encoded(text, extra)
+            found = _encoded(text, extra, tagged=scope["method"] == "GET")
             self._cache.put(revision, key, found, len(found[0]) + len(key[0]) + len(key[1]) + len(body))
-        content, headers = found
+        content, headers, tag = found
         for name, value in scope["headers"]:
-            if name == b"if-none-match" and scope["method"] == "GET" and headers[1][1] in value:
-                return _Raw(b"", (headers[1],), 304)
+            if name == b"if-none-match" and tag and tag in value:
+                return _Raw(b"", ((b"etag", tag),), 304)
         return _Raw(content, headers)
 
 
-def _encoded(text: str, extra: dict[str, str]) -> Cached:
+def _encoded(text: str, extra: dict[str, str], *, tagged: bool) -> Cached:
     content = text.encode()
-    tag = hashlib.blake2b(content, digest_size=12).hexdigest()
-    headers = (
+    headers = [
         (b"content-type", _JSON),
-        (b"etag", f'W/"{tag}"'.encode()),
         (b"content-length", str(len(content)).encode()),
         *((name.encode(), value.encode("latin-1", "replace")) for name, value in extra.items()),
-    )
-    return content, headers
+    ]
+    tag = b""
+    if tagged:
+        tag = f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'.encode()
+        headers.append((b"etag", tag))
+    return content, tuple(headers), tag
 
 
 def router(services: BackstageServices) -> APIRouter:
