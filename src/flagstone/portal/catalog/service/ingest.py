@@ -39,9 +39,10 @@ _MANY = 1_000
 """So many changes at once are told to the database's planner."""
 _SMALL = 100
 """Files of a location that is written in one transaction."""
-_AHEAD = 12
+_AHEAD = 32
 _FILES_AHEAD = 240
-_TOGETHER = 4
+_FILES_TOGETHER = 60
+"""Written in one transaction: others who write wait for it no longer than a moment."""
 
 
 class _Optional(Exception):
@@ -231,7 +232,9 @@ class IngestService:
                         opened.append(found)
                     elif found is not None:
                         yield found
-                together = [opened.popleft() for _ in range(min(len(opened), _TOGETHER))]
+                together = [opened.popleft()] if opened else []
+                while opened and sum(one.files for one in together) + opened[0].files <= _FILES_TOGETHER:
+                    together.append(opened.popleft())
                 yield from self._complete_many(together, actor, force=force)
                 if not opened:
                     stack.close()
