@@ -98,6 +98,8 @@ entities = Table(
     Index("catalog_entities_kind", "kind", "sort_name", "id"),
     Index("catalog_entities_type", "kind", "type", "sort_name", "id"),
     Index("catalog_entities_owner", "owner_ref", "sort_name", "id"),
+    Index("catalog_entities_kind_owner", "kind", "owner_ref", "sort_name"),
+    Index("catalog_entities_kind_lifecycle", "kind", "lifecycle", "sort_name"),
     Index("catalog_entities_system", "system_ref", "kind"),
     Index("catalog_entities_updated", "updated_at", "id"),
     Index("catalog_entities_location", "location_id", "source_path"),
