@@ -13,7 +13,7 @@ from flagstone.kernel.errors import Invalid, Problem
 from flagstone.toolkit.cli import Output, guard
 
 if TYPE_CHECKING:
-    from flagstone.portal.catalog.service.offline import Verdict
+    from flagstone.portal.catalog import Verdict
 
 _FORMATS = ("text", "github")
 
@@ -67,7 +67,7 @@ def _judge(paths: Sequence[str], kinds: Sequence[str]) -> Verdict:
     # The catalog and its libraries would slow every other command, and nothing else here needs them.
     from flagstone.builtin.kinds import BACKSTAGE_KINDS
     from flagstone.builtin.sources import FileSource
-    from flagstone.portal.catalog.service.offline import judge
+    from flagstone.portal.catalog import judge
     from flagstone.sdk import PROJECT, hooks
     from flagstone.toolkit.plugins import PluginHost
 

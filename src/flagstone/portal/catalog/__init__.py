@@ -21,6 +21,7 @@ from flagstone.portal.catalog.model import (
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.ingest import IngestService
 from flagstone.portal.catalog.service.locations import LocationService, Preview, PreviewEntity
+from flagstone.portal.catalog.service.offline import Verdict, judge
 from flagstone.portal.catalog.service.records import Beside, RecordService, StarService
 from flagstone.portal.catalog.web.cards import CardRegistry, ShownCard
 
@@ -45,4 +46,6 @@ __all__ = [
     "Relation",
     "ShownCard",
     "StarService",
+    "Verdict",
+    "judge",
 ]
