@@ -28,6 +28,7 @@ REQUIRED = {
     "User": {"memberOf"},
     "Template": {"type", "steps"},
     "Location": set[str](),
+    "Dataset": {"type", "owner", "classification"},
 }
 REFERENCES = {  # field -> kind that a reference without one means
     "owner": "group",
@@ -37,6 +38,8 @@ REFERENCES = {  # field -> kind that a reference without one means
     "providesApis": "api",
     "consumesApis": "api",
     "dependsOn": "",
+    "producedBy": "component",
+    "storedIn": "resource",
     "memberOf": "group",
     "parent": "group",
     "children": "group",
@@ -86,7 +89,7 @@ def test_every_yaml_file_outside_a_skeleton_parses(acme: Path) -> None:
 
 def test_the_root_location_reaches_every_entity_file(acme: Path, entities: Entities) -> None:
     reached = {path for path, _ in entities}
-    folders = ("org", "domains", "systems", "resources", "apis")
+    folders = ("org", "domains", "systems", "resources", "apis", "datasets")
     expected = {path for folder in folders for path in (acme / folder).glob("*.yaml")}
     expected |= set(acme.glob("components/*/catalog-info.yaml")) | set(acme.glob("templates/*/template.yaml"))
     assert reached == expected | {acme / "catalog-info.yaml"}
@@ -97,7 +100,7 @@ def test_the_organisation_has_the_promised_size(entities: Entities) -> None:
     kinds = Counter(entity["kind"] for _, entity in entities)
     assert kinds == {
         "Location": 1, "Group": 8, "User": 12, "Domain": 3, "System": 7,
-        "Component": 20, "API": 9, "Resource": 9, "Template": 3,
+        "Component": 20, "API": 9, "Resource": 9, "Template": 3, "Dataset": 2,
     }  # fmt: skip
 
 
