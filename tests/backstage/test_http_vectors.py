@@ -603,7 +603,11 @@ def test_names_are_found_in_any_case_and_told_as_written(judged, path):
 
 def test_what_has_not_changed_is_not_sent_again(judged):
     """Better than Backstage, whose entities carry no ETag."""
-    for path in ("/entities/by-name/component/default/f-one", "/entities/by-query?limit=2", "/entity-facets?facet=kind"):
+    for path in (
+        "/entities/by-name/component/default/f-one",
+        "/entities/by-query?limit=2",
+        "/entity-facets?facet=kind",
+    ):
         tag = judged.get(path).headers["etag"]
         again = judged.http.get(path, headers={"If-None-Match": tag})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)

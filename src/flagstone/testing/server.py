@@ -55,13 +55,16 @@ class ServerProcess:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._token_file.write_text(self.token)
         self._token_file.chmod(0o600)
+        if not self.port:
+            self.port = free_port()
+        first = 12_000 + self.port % 900 * 20
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("FLAGSTONE_")},  # noqa: TID251  a test helper starts a real process
             "FLAGSTONE_BOOTSTRAP_TOKEN_FILE": str(self._token_file),
+            # Servers that run side by side must not take each other's addresses while one of them restarts.
+            "FLAGSTONE_DEPLOYMENTS__PORT_RANGE": f"[{first}, {first + 19}]",
             **self._env,
         }
-        if not self.port:
-            self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         arguments = [
             sys.executable,

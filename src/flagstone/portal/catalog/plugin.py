@@ -54,9 +54,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     declared = DeclaredKinds(read_kinds([*settings.kinds, *settings.extra_kinds]))
     deps.provide(declared)
     pool = WorkerPool(start_worker)
-    ingest = IngestService(
-        store, kinds, (), source_context(gateway, settings, reading, fetcher), settings, pool=pool
-    )
+    ingest = IngestService(store, kinds, (), source_context(gateway, settings, reading, fetcher), settings, pool=pool)
     catalog = CatalogService(store, kinds)
     locations = LocationService(store, ingest, access, audit)
     records, stars = RecordService(store, catalog, ingest, access), StarService(store)

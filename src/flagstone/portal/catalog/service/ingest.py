@@ -70,36 +70,13 @@ class _Open:
         return sum(len(paths) for paths, _ in self.pieces)
 
 
-class IngestService:
-    """Reads. Safe to call from many threads and processes at once: a read that was overtaken is done again."""
+class SourceBook:
+    """The sources by the type of location that they read."""
 
-    def __init__(
-        self,
-        store: CatalogStore,
-        kinds: KindRegistry,
-        sources: Iterable[EntitySource],
-        ctx: SourceContext,
-        settings: CatalogSettings,
-        *,
-        now: Now = utc_now,
-        pool: WorkerPool | None = None,
-    ) -> None:
-        self._store = store
-        self._kinds = kinds
-        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
-        self._guard = threading.Lock()
-        self._pause = threading.Event()
+    def __init__(self, sources: Iterable[EntitySource]) -> None:
         self._sources: dict[str, EntitySource] = {}
         for source in sources:
             self.add_source(source)
-        self._ctx = ctx
-        self._settings = settings
-        self._rules = rules_of(settings)
-        self._now = now
-        self._sync = Sync(store, settings, now, self.next_read)
-        self._parser = Parser(kinds, self._rules, ctx, pool)
-        self._settled = time.monotonic()
-        self._stopping = False
 
     def add_source(self, source: EntitySource, plugin: str = "") -> None:
         """Register a type of location. Raises Conflict (``catalog.source_twice``) when there is one of this name."""
@@ -119,6 +96,37 @@ class IngestService:
     def source_types(self) -> list[str]:
         """Types of locations that can be read."""
         return sorted(self._sources)
+
+
+class IngestService(SourceBook):
+    """Reads. Safe to call from many threads and processes at once: a read that was overtaken is done again."""
+
+    def __init__(
+        self,
+        store: CatalogStore,
+        kinds: KindRegistry,
+        sources: Iterable[EntitySource],
+        ctx: SourceContext,
+        settings: CatalogSettings,
+        *,
+        now: Now = utc_now,
+        pool: WorkerPool | None = None,
+    ) -> None:
+        super().__init__(sources)
+        self._store = store
+        self._kinds = kinds
+        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._guard = threading.Lock()
+        self._pause = threading.Event()
+        self._ctx = ctx
+        self._settings = settings
+        self._rules = rules_of(settings)
+        self._now = now
+        self._sync = Sync(store, settings, now, self.next_read)
+        self._parser = Parser(kinds, self._rules, ctx, pool)
+        self._settled = time.monotonic()
+        self._stopping = False
+        self._written = 0
 
     def refresh(self, location_id: str, *, actor: str = ACTOR, force: bool = False) -> Report:
         """Read one location. Raises NotFound when it is gone, else what the source raised, after noting it.
@@ -294,9 +302,10 @@ class IngestService:
         return reports
 
     def _settle(self) -> None:
-        changed = self._sync.settle(lambda: self._stopping)
+        self._written += self._sync.settle(lambda: self._stopping)
         self._settled = time.monotonic()
-        if changed >= _MANY:
+        if self._written >= _MANY:
+            self._written = 0
             self._store.analyze()
 
     def stop(self) -> None:
@@ -442,6 +451,8 @@ class IngestService:
         return counting
 
     def _tell(self, location: Location, report: Report | None) -> None:
+        if report is not None:
+            self._written += report.created + report.changed + report.removed
         if report is not None and (report.created or report.changed or report.removed or report.problems):
             log.info(
                 "read %s: %d created, %d changed, %d removed, %d problems",

@@ -52,8 +52,8 @@ class Preview:
     truncated: bool = False
 
 
-class LocationService:
-    """Use cases of locations. Every change is checked and audited."""
+class LocationBook:
+    """Looking locations up."""
 
     def __init__(
         self,
@@ -96,6 +96,10 @@ class LocationService:
         """The location of its own that leads to this one (itself, when it is one)."""
         type_, _, target = self._store.locations.origin_of(location.id).partition(":")
         return self._store.locations.find(type_, target)
+
+
+class LocationService(LocationBook):
+    """Use cases of locations. Every change is checked and audited."""
 
     def source_types(self) -> Sequence[str]:
         """Types of locations that can be registered."""

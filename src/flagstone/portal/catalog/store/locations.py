@@ -19,11 +19,78 @@ from flagstone.portal.catalog.store.tables import entities, files, location_link
 from flagstone.toolkit.db import PortalDatabase, insert_ignore
 
 
-class LocationReader:
-    """What is known of locations."""
+class LocationTree:
+    """How locations hang together: what led to what."""
 
     def __init__(self, db: PortalDatabase) -> None:
         self._db = db
+
+    def origin_of(self, id_: str) -> str:
+        """``type:target`` of the location of its own that leads to this one."""
+        seen: set[str] = set()
+        with self._db.read() as conn:
+            while True:
+                row = conn.execute(
+                    select(locations.c.type, locations.c.target, locations.c.origin).where(locations.c.id == id_)
+                ).one()
+                parent = conn.execute(
+                    select(func.min(location_links.c.parent_id)).where(location_links.c.child_id == id_)
+                ).scalar()
+                seen.add(id_)
+                if row.origin != "child" or parent is None or parent in seen:
+                    return f"{row.type}:{row.target}"
+                id_ = parent
+
+    def children(self, id_: str) -> set[str]:
+        """Ids of the locations that its Location entities name."""
+        with self._db.read() as conn:
+            found = conn.execute(select(location_links.c.child_id).where(location_links.c.parent_id == id_))
+            return set(found.scalars())
+
+    def unreachable(
+        self, *, without_links: Collection[tuple[str, str]] = (), without: Collection[str] = ()
+    ) -> set[str]:
+        """Child locations that no location of its own leads to any more, if some links or locations were gone."""
+        with self._db.read() as conn:
+            rows = conn.execute(select(locations.c.id, locations.c.origin)).all()
+            links = conn.execute(select(location_links.c.parent_id, location_links.c.child_id)).all()
+        gone = set(without_links)
+        following: dict[str, list[str]] = {}
+        for link in links:
+            if (link.parent_id, link.child_id) not in gone:
+                following.setdefault(link.parent_id, []).append(link.child_id)
+        reached = {row.id for row in rows if row.origin != "child" and row.id not in without}
+        waiting = list(reached)
+        while waiting:
+            for child in following.get(waiting.pop(), ()):
+                if child not in reached:
+                    reached.add(child)
+                    waiting.append(child)
+        return {row.id for row in rows if row.id not in reached and row.id not in without}
+
+    def below(self, id_: str) -> set[str]:
+        """A location and all that it leads to."""
+        links = (
+            select(location_links.c.child_id.label("id")).where(location_links.c.parent_id == id_).cte(recursive=True)
+        )
+        links = links.union(select(location_links.c.child_id).join(links, location_links.c.parent_id == links.c.id))
+        with self._db.read() as conn:
+            return {id_, *conn.execute(select(links.c.id)).scalars()}
+
+    def naming(self, id_: str) -> list[str]:
+        """Refs of the Location entities in the locations that lead to this one."""
+        statement = (
+            select(entities.c.ref)
+            .select_from(entities.join(location_links, location_links.c.parent_id == entities.c.location_id))
+            .where(location_links.c.child_id == id_, entities.c.kind == "location")
+            .order_by(entities.c.ref)
+        )
+        with self._db.read() as conn:
+            return list(conn.execute(statement).scalars())
+
+
+class LocationReader(LocationTree):
+    """What is known of locations."""
 
     def find(self, type_: str, target: str) -> Location | None:
         """The location of a target."""
@@ -122,58 +189,6 @@ class LocationReader:
             found = conn.execute(select(locations.c.includes).where(locations.c.id == id_)).scalar()
         return [(item[0], item[1], item[2]) for item in found or ()]
 
-    def origin_of(self, id_: str) -> str:
-        """``type:target`` of the location of its own that leads to this one."""
-        seen: set[str] = set()
-        with self._db.read() as conn:
-            while True:
-                row = conn.execute(
-                    select(locations.c.type, locations.c.target, locations.c.origin).where(locations.c.id == id_)
-                ).one()
-                parent = conn.execute(
-                    select(func.min(location_links.c.parent_id)).where(location_links.c.child_id == id_)
-                ).scalar()
-                seen.add(id_)
-                if row.origin != "child" or parent is None or parent in seen:
-                    return f"{row.type}:{row.target}"
-                id_ = parent
-
-    def children(self, id_: str) -> set[str]:
-        """Ids of the locations that its Location entities name."""
-        with self._db.read() as conn:
-            found = conn.execute(select(location_links.c.child_id).where(location_links.c.parent_id == id_))
-            return set(found.scalars())
-
-    def unreachable(
-        self, *, without_links: Collection[tuple[str, str]] = (), without: Collection[str] = ()
-    ) -> set[str]:
-        """Child locations that no location of its own leads to any more, if some links or locations were gone."""
-        with self._db.read() as conn:
-            rows = conn.execute(select(locations.c.id, locations.c.origin)).all()
-            links = conn.execute(select(location_links.c.parent_id, location_links.c.child_id)).all()
-        gone = set(without_links)
-        following: dict[str, list[str]] = {}
-        for link in links:
-            if (link.parent_id, link.child_id) not in gone:
-                following.setdefault(link.parent_id, []).append(link.child_id)
-        reached = {row.id for row in rows if row.origin != "child" and row.id not in without}
-        waiting = list(reached)
-        while waiting:
-            for child in following.get(waiting.pop(), ()):
-                if child not in reached:
-                    reached.add(child)
-                    waiting.append(child)
-        return {row.id for row in rows if row.id not in reached and row.id not in without}
-
-    def below(self, id_: str) -> set[str]:
-        """A location and all that it leads to."""
-        links = (
-            select(location_links.c.child_id.label("id")).where(location_links.c.parent_id == id_).cte(recursive=True)
-        )
-        links = links.union(select(location_links.c.child_id).join(links, location_links.c.parent_id == links.c.id))
-        with self._db.read() as conn:
-            return {id_, *conn.execute(select(links.c.id)).scalars()}
-
     def registered(self, origins_: Collection[str]) -> list[tuple[str, str, str, str]]:
         """(id, type, target, ref of the entity that stands for it) of the locations of some origins, by id."""
         own = literal(origins.PREFIX) + locations.c.id
@@ -191,17 +206,6 @@ class LocationReader:
         with self._db.read() as conn:
             statement = select(entities.c.ref).where(entities.c.location_id == origins.PREFIX + id_)
             return conn.execute(statement).scalar()
-
-    def naming(self, id_: str) -> list[str]:
-        """Refs of the Location entities in the locations that lead to this one."""
-        statement = (
-            select(entities.c.ref)
-            .select_from(entities.join(location_links, location_links.c.parent_id == entities.c.location_id))
-            .where(location_links.c.child_id == id_, entities.c.kind == "location")
-            .order_by(entities.c.ref)
-        )
-        with self._db.read() as conn:
-            return list(conn.execute(statement).scalars())
 
     def by_ids(self, ids: Collection[str]) -> Sequence[Location]:
         """Locations by id."""

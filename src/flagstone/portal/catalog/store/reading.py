@@ -108,8 +108,11 @@ class EntityReader:
             column = search.c.value
             statement = (
                 select(column.label("value"), number.label("number"))
-                .select_from(search.join(entities, entities.c.id == search.c.entity_id))
-                .where(search.c.key == "metadata.tags", column.is_not(None), *where)
+                .where(
+                    search.c.key == "metadata.tags",
+                    column.is_not(None),
+                    search.c.entity_id.in_(select(entities.c.id).where(*where)),
+                )
                 .group_by(column)
             )
         with self._db.read() as conn:

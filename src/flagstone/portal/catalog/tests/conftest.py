@@ -69,9 +69,7 @@ class World:
         self.records = RecordService(self.store, self.catalog, self.ingest, access)
         self.stars = StarService(self.store)
         insight = InsightStore(database)
-        self.insight = InsightService(
-            self.store, insight, self.catalog, self.records, self.locations, now=self.clock
-        )
+        self.insight = InsightService(self.store, insight, self.catalog, self.records, self.locations, now=self.clock)
         self.views = ViewService(ViewStore(database))
         access.add_membership_source(self.catalog.groups_of)
 
@@ -121,7 +119,15 @@ class World:
             cards.add(card, "catalog")
         self.cards = cards
         services = web.Services(
-            self.catalog, self.records, self.stars, self.locations, self.foundation.access, cards, pages, self.insight, self.views
+            self.catalog,
+            self.records,
+            self.stars,
+            self.locations,
+            self.foundation.access,
+            cards,
+            pages,
+            self.insight,
+            self.views,
         )
         own = api.router(self.catalog, self.records, self.locations, self.stars)
         routers = [own, insight_api.router(self.insight, self.views), web.router(services)]
