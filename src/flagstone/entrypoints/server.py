@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import itertools
 import logging
 import socket
@@ -190,6 +191,8 @@ def _serve(app: Application, listener: socket.socket, started: Callable[[], None
             await super().startup(sockets)
             if self.started:
                 started()
+            gc.freeze()
+            gc.enable()
 
     server = Server(config)
     try:
