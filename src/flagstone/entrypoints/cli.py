@@ -151,8 +151,8 @@ def _load_file(room: str, name: str) -> None:
 
 def main() -> None:
     """The installed command."""
-    # Starting makes a hundred thousand objects that live as long as the process: collecting garbage among them is wasted
-    # work. The server turns it on again when it serves.
+    # Starting makes a hundred thousand objects that live as long as the process: collecting garbage among them is
+    # wasted work. The server turns it on again when it serves.
     gc.disable()
     wanted = sys.argv[1] if len(sys.argv) > 1 else None
     commands = load_commands(wanted)
