@@ -113,7 +113,7 @@ class Supervision:
             raise
 
     def _run(self) -> None:
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must say how it supervises: define _run().")
 
 
 class Service(Supervision):

@@ -1,7 +1,7 @@
 """Rendering of users' templates and expressions: step inputs, conditions, files, paths and whole skeletons.
 
 The language is Nunjucks as Backstage's scaffolder uses it (``${{ values.name }}``, ``{% if %}``). It is a small
-interpreter of our own, for expressions and for files. MiniJinja was tried first: it evaluates by Jinja's rules, and
+interpreter of our own, for expressions and for files. MiniJinja is a library: it evaluates by Jinja's rules, and
 what templates in the wild rely on can not be put over it from outside (``===`` and loose ``==``, precedence of ``+``
 over ``~``, ``true`` and ``1.0`` and lists in concatenations, slices of texts as lists, inline if without else as a
 text, native values of any expression). Two engines, one for inputs and one for files, would give one expression two
