@@ -7,7 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from flagstone.contracts.approvals import ApprovalRule
 from flagstone.contracts.base import Wire
+from flagstone.contracts.policy import Verdict
 
 ChangeOp = Literal["create", "change", "delete", "run", "none"]
 ChangeKind = Literal[
@@ -55,6 +57,8 @@ class PlannedStep(Wire):
     allowed: bool = True
     reason: str = ""
     """Why it is not allowed, and who may."""
+    undo: bool = False
+    """Whether the action can take its side effect back."""
 
 
 class Plan(Wire):
@@ -65,6 +69,12 @@ class Plan(Wire):
     files: tuple[PlannedFile, ...] = ()
     problems: tuple[str, ...] = ()
     """Faults that would make the run fail; a plan with problems cannot be started."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What the policies say."""
+    approvals: tuple[ApprovalRule, ...] = ()
+    """Who must agree before the first step begins."""
+    cost: str = ""
+    """Estimated monthly cost in words when an action knows it, such as ``12.50 USD a month``."""
     complete: bool = True
     """False when some step could not be previewed; its notes say why."""
     allowed: bool = True

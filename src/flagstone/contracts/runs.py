@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from flagstone.contracts.approvals import ApprovalRule
 from flagstone.contracts.base import JSON, Wire
 
 RunState = Literal["queued", "running", "waiting", "cancelling", "succeeded", "failed", "cancelled", "unknown"]
@@ -14,6 +15,26 @@ StepState = Literal["pending", "running", "waiting", "succeeded", "failed", "ski
 
 ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 """States that a run never leaves by itself (a retry opens a failed or cancelled one again)."""
+
+
+WaitKind = Literal["approval", "input", "time", "poll"]
+RunTrigger = Literal["manual", "schedule", "event", "batch"]
+"""What started it; ``manual`` is a person or a machine that asked for this one run."""
+
+
+class WaitView(Wire):
+    """What a waiting step waits for. It costs a row, no process and no memory."""
+
+    kind: WaitKind
+    until: datetime | None = None
+    """When it is woken without an answer: a timer, a look at something outside, the end of an approval."""
+    message: str = ""
+    """What is waited for, for people."""
+    answer_schema: JSON = None
+    """JSON Schema of the answer that is asked for (kind ``input``)."""
+    approval_id: str = ""
+    asked: tuple[str, ...] = ()
+    """Who may answer: refs as in ``ApprovalRule.of``; empty means whoever may act on the run."""
 
 
 class StepDefinition(Wire):
@@ -26,6 +47,8 @@ class StepDefinition(Wire):
     condition: JSON = None
     """The ``if`` of the template; None means always."""
     each: JSON = None
+    timeout_seconds: float | None = None
+    """Longest time of one attempt, waiting not counted; None means the setting ``runs.step_timeout_seconds``."""
 
 
 class WorkflowDefinition(Wire):
@@ -42,6 +65,10 @@ class WorkflowDefinition(Wire):
     """The JSON Schema page or pages; inputs are validated against them again by the platform."""
     steps: tuple[StepDefinition, ...]
     output: dict[str, JSON] = Field(default_factory=dict)
+    approvals: tuple[ApprovalRule, ...] = ()
+    """Who must agree before the first step, because the template says so; policies may ask for more."""
+    undo: Literal["never", "on_cancel", "on_failure"] = "never"
+    """When finished steps are undone, last first: on a cancel that asks for it only, or also on failure."""
 
 
 class RunRequest(Wire):
@@ -57,6 +84,11 @@ class RunRequest(Wire):
     plan_digest: str | None = None
     """When given, the run starts only if its plan still has this digest."""
     idempotency_key: str | None = None
+    trigger: RunTrigger = "manual"
+    triggered_by: str = ""
+    """Id of the schedule, event trigger or batch."""
+    rerun_of: str | None = None
+    """Id of the run whose inputs this one began with."""
 
 
 class RunLink(Wire):
@@ -83,6 +115,10 @@ class StepView(Wire):
     outputs: dict[str, JSON] = Field(default_factory=dict)
     error: dict[str, JSON] | None = None
     """problem+json of the failure."""
+    wait: WaitView | None = None
+    """What it waits for, in state ``waiting``."""
+    undone: bool = False
+    """Whether its side effect was taken back."""
 
 
 class RunSummary(Wire):
@@ -103,7 +139,9 @@ class RunSummary(Wire):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     error: dict[str, JSON] | None = None
-    retry_of: str | None = None
+    rerun_of: str | None = None
+    trigger: RunTrigger = "manual"
+    triggered_by: str = ""
 
 
 class RunView(RunSummary):

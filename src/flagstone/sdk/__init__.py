@@ -11,6 +11,7 @@ from flagstone.sdk.files import Files, FileStat
 from flagstone.sdk.hooks import PROJECT, Deps, hookimpl, hookspec
 from flagstone.sdk.kinds import EntityKind, RelationField
 from flagstone.sdk.permissions import Permission
+from flagstone.sdk.policies import Policy, PolicyCase
 from flagstone.sdk.runtimes import (
     DeploymentSpec,
     ProcessHost,
@@ -50,6 +51,8 @@ __all__ = [
     "PaletteEntry",
     "Permission",
     "PlanContext",
+    "Policy",
+    "PolicyCase",
     "ProcessHost",
     "ProcessLimits",
     "RelationField",
@@ -67,6 +70,7 @@ __all__ = [
     "SourceSnapshot",
     "UICard",
     "UndoNotPossible",
+    "Waiting",
     "hookimpl",
     "hookspec",
 ]

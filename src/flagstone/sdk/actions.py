@@ -24,12 +24,14 @@ class Greet(Action):
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from flagstone.contracts.actions import ActionSpec, Idempotency
 from flagstone.contracts.plans import ChangeKind, ChangeOp
+from flagstone.contracts.runs import WaitKind
 from flagstone.kernel.actor import Principal
 from flagstone.sdk.files import Files
 
@@ -48,6 +50,34 @@ class Outputs(BaseModel):
 
 class UndoNotPossible(Exception):
     """The action has no undo."""
+
+
+class Waiting(Exception):
+    """Raised by ``run``: the step waits, at no cost, and ``run`` is called again when there is an answer or it is time.
+
+    ``kind``: ``approval`` or ``input`` wait for an answer of people, ``time`` for ``until``, ``poll`` looks again at
+    ``until``. What the action must know then lies in ``data`` (JSON, no secret): it comes back as ``ctx.memory``.
+    """
+
+    def __init__(
+        self,
+        kind: WaitKind,
+        message: str,
+        *,
+        until: datetime | None = None,
+        schema: Any = None,
+        asked: tuple[str, ...] = (),
+        approval_id: str = "",
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind: WaitKind = kind
+        self.message = message
+        self.until = until
+        self.schema = schema
+        self.asked = asked
+        self.approval_id = approval_id
+        self.data = dict(data or {})
 
 
 class BaseContext(Protocol):
@@ -107,6 +137,11 @@ class ActionContext(BaseContext, Protocol):
     secrets: Mapping[str, str]
     """The run's secrets by name; put them nowhere but into the call that needs them."""
 
+    answer: Mapping[str, Any] | None
+    """What was answered to the step's :class:`Waiting`; None on the first call, and when its time came without one."""
+    memory: Mapping[str, Any]
+    """``Waiting.data`` of the last wait of this step; empty on the first call."""
+
     def emit(self, event_type: str, subject: str, data: Mapping[str, Any]) -> None:
         """Add an event to the outbox, in the same transaction as the step's result: only when it succeeds, and once."""
 
@@ -120,7 +155,8 @@ class ActionContext(BaseContext, Protocol):
 class Action:
     """Base class of all actions; see the module for an example.
 
-    ``run`` may raise Temporary (tried again with back-off), or any other FlagstoneError (fails the step).
+    ``run`` may raise Temporary (tried again with back-off), Waiting (called again later), or any other FlagstoneError
+    (fails the step).
     """
 
     id: ClassVar[str]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flagstone.sdk.actions import Action
     from flagstone.sdk.cards import UICard
     from flagstone.sdk.kinds import EntityKind
+    from flagstone.sdk.policies import Policy
     from flagstone.sdk.runtimes import Runtime
     from flagstone.sdk.slices import Slice
     from flagstone.sdk.sources import EntitySource
@@ -63,6 +64,11 @@ def flagstone_register_entity_sources() -> Iterable[EntitySource]:
 @hookspec
 def flagstone_register_actions(deps: Deps) -> Iterable[Action]:
     """Kinds of steps for templates and runs."""
+
+
+@hookspec
+def flagstone_register_policies(deps: Deps) -> Iterable[Policy]:
+    """What has a say about plans."""
 
 
 @hookspec
