@@ -42,10 +42,10 @@ assets: $(VENV)/.installed ## Build the pages' assets again
 
 test: $(VENV)/.dev ## The whole suite, as CI runs it
 	@$(BIN)/python tests/browser/find_chromium.py
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
 
 test-fast: $(VENV)/.dev ## SQLite only, without browser and slow tests
-	@FLAGSTONE_TEST_BACKENDS=sqlite $(BIN)/python -m pytest -n 2 -m "not browser and not slow" $(TESTS)
+	@FLAGSTONE_TEST_BACKENDS=sqlite $(BIN)/python -m pytest -n 4 -m "not browser and not slow" $(TESTS)
 
 check: $(VENV)/.dev ## Format, lint, types, imports
 	@$(BIN)/ruff format --check src tests conftest.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -81,7 +82,9 @@ class Visitor:
         )
 
     def shot(self, name):
-        """Keep a picture for people to look at."""
+        """Keep a picture for people to look at, when the environment asks for it (FLAGSTONE_SCREENSHOTS=1)."""
+        if not os.environ.get("FLAGSTONE_SCREENSHOTS"):
+            return
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 

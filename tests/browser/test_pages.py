@@ -44,6 +44,12 @@ PAGES = {
     "not-found": "/catalog/component/default/does-not-exist",
 }
 
+SETTLED = """async () => {
+  await document.fonts.ready;
+  while (document.querySelector(".htmx-request")) await new Promise(done => setTimeout(done, 20));
+}"""
+"""The pages allow no script that is made from text, so the browser cannot be asked to wait for a condition."""
+
 
 @pytest.fixture(scope="module")
 def state(browser, acme):
@@ -68,29 +74,36 @@ def api_name(acme):
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["desktop", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_is_accessible_and_fits(browser, acme, state, api_name, theme, size):
+    visitor = Visitor(browser, acme, size=size, theme=theme, state=state)
     faults = {}
     for name, path in PAGES.items():
-        visitor = Visitor(browser, acme, size=size, theme=theme, state=state)
-        page = visitor.page
-        answer = page.goto(path.replace("{api}", api_name))
-        expected = 404 if name == "not-found" else 200
-        found = [] if answer.status == expected else [f"status {answer.status}"]
-        page.wait_for_load_state("networkidle") if name != "run" else page.wait_for_timeout(500)
+        found = faults_of(visitor, name, path.replace("{api}", api_name), axe=(theme, size[0]) != ("dark", 390))
+        visitor.shot(f"page-{name}-{theme}-{size[0]}")
+        if found:
+            faults[name] = found
+    visitor.context.close()
+    assert faults == {}
+
+
+def faults_of(visitor, name, path, *, axe):
+    """What is wrong with a page. ``axe`` is left out where colours and structure were both seen in other combinations."""
+    page = visitor.page
+    visitor.complaints.clear()
+    answer = page.goto(path)
+    expected = 404 if name == "not-found" else 200
+    found = [] if answer.status == expected else [f"status {answer.status}"]
+    page.evaluate(SETTLED)
+    if axe:
         result = Axe().run(page).response
         found += [
             f"{item['id']}: {[node['html'][:120] for node in item['nodes'][:2]]}" for item in result["violations"]
         ]
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            found.append("overflows")
-        # The gallery of components shows the empty state of a whole page, too.
-        if page.locator("h1").count() != 1 and name != "components":
-            found.append(f"{page.locator('h1').count()} h1")
-        visitor.shot(f"page-{name}-{theme}-{size[0]}")
-        found += [text for text in visitor.complaints if not (name == "not-found" and "404" in text)]
-        visitor.context.close()
-        if found:
-            faults[name] = found
-    assert faults == {}
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append("overflows")
+    # The gallery of components shows the empty state of a whole page, too.
+    if page.locator("h1").count() != 1 and name != "components":
+        found.append(f"{page.locator('h1').count()} h1")
+    return found + [text for text in visitor.complaints if not (name == "not-found" and "404" in text)]
 
 
 def test_the_palette_finds_entities_golden_paths_and_pages(browser, acme, state):
@@ -103,8 +116,7 @@ def test_the_palette_finds_entities_golden_paths_and_pages(browser, acme, state)
     page.get_by_role("combobox").first.fill("python")
     page.get_by_role("option").filter(has_text="Python web service").first.wait_for()
     page.get_by_role("combobox").first.fill("audit")
-    page.get_by_role("option").filter(has_text="Audit log").first.wait_for()
-    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # before the answer has come: it is waited for
     page.wait_for_url("**/audit")
     visitor.close()
 
