@@ -60,7 +60,7 @@ TEMPLATES = {
 {% call ui.live("tick", "/tick", 1) %}<p>tick {{ count }}</p>{% endcall %}""",
     "plain.html": """{% extends "layout/base.html" %}{% import "ui/kit.html" as ui with context %}
 {% block title %}{{ name }}{% endblock %}{% block main %}{{ ui.page_head(name) }}{% endblock %}""",
-    "palette.html": """{% import "ui/kit.html" as ui with context %}{% call ui.palette_group("Catalog") %}
+    "palette.html": """{% import "ui/kit.html" as ui with context %}{{ ui.palette_answers(q) }}{% call ui.palette_group("Catalog") %}
 {% for name in names %}{{ ui.palette_option("/catalog/" ~ name, name, "server", "Component", loop.index0) }}{% endfor %}
 {% endcall %}""",
     "options.html": """{% import "ui/kit.html" as ui with context %}
@@ -72,6 +72,7 @@ NAMES = ("payments", "platform", "checkout", "identity")
 @dataclass(frozen=True)
 class Names:
     names: tuple[str, ...]
+    q: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ class GalleryApp:
 
     async def palette(self, request: Request) -> Response:
         wanted = request.query_params.get("q", "")
-        return self.pages.render(request, "t/palette.html", Names(tuple(name for name in NAMES if wanted in name)))
+        return self.pages.render(request, "t/palette.html", Names(tuple(name for name in NAMES if wanted in name), wanted))
 
     async def run(self, request: Request) -> Response:
         self.chrome(request, "runs")
