@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from flagstone.contracts.base import JSON, Wire
 
 Idempotency = Literal["natural", "key", "probe", "none"]
@@ -12,6 +14,13 @@ Idempotency = Literal["natural", "key", "probe", "none"]
 ``natural``: doing it twice equals doing it once; ``key``: the target refuses the same key twice; ``probe``: the
 action can ask the target whether it happened; ``none``: a person is asked.
 """
+
+
+class ActionExample(Wire):
+    """A step as a template would have it: ``yaml`` is a list of steps, ready to be copied."""
+
+    title: str
+    yaml: str
 
 
 class ActionSpec(Wire):
@@ -25,5 +34,8 @@ class ActionSpec(Wire):
     permission: str
     idempotency: Idempotency
     has_undo: bool = False
+    undo: str = ""
+    """What undoing does, or why there is nothing to undo."""
+    examples: tuple[ActionExample, ...] = Field(default=())
     source: str = "flagstone"
     """The plugin that brought it."""

@@ -65,6 +65,11 @@ class WorkflowDefinition(Wire):
     """The JSON Schema page or pages; inputs are validated against them again by the platform."""
     steps: tuple[StepDefinition, ...]
     output: dict[str, JSON] = Field(default_factory=dict)
+    entities: dict[str, JSON] = Field(default_factory=dict)
+    """Entities that its steps ask for, by ref, as the catalog had them when the run was asked for.
+
+    What they say is what the caller says: nothing is allowed because of it.
+    """
     approvals: tuple[ApprovalRule, ...] = ()
     """Who must agree before the first step, because the template says so; policies may ask for more."""
     undo: Literal["never", "on_cancel", "on_failure"] = "never"

@@ -5,7 +5,8 @@ A plugin is a module or object with functions marked :data:`hookimpl`, announced
 handed.
 """
 
-from flagstone.sdk.actions import Action, ActionContext, Inputs, Outputs, PlanContext, UndoNotPossible
+from flagstone.contracts.actions import ActionExample
+from flagstone.sdk.actions import Action, ActionContext, Inputs, Outputs, PlanContext, UndoNotPossible, Waiting
 from flagstone.sdk.cards import CardContext, Rendered, UICard
 from flagstone.sdk.files import Files, FileStat
 from flagstone.sdk.hooks import PROJECT, Deps, hookimpl, hookspec
@@ -32,19 +33,27 @@ from flagstone.sdk.sources import (
     SourceListing,
     SourceSnapshot,
 )
+from flagstone.sdk.tools import ActionTools, CommandEnd, CommandLimits, HttpAnswer, HttpClient, Isolation
 
 __all__ = [
     "PROJECT",
     "Action",
     "ActionContext",
+    "ActionExample",
+    "ActionTools",
     "CardContext",
+    "CommandEnd",
+    "CommandLimits",
     "DeploymentSpec",
     "Deps",
     "EntityKind",
     "EntitySource",
     "FileStat",
     "Files",
+    "HttpAnswer",
+    "HttpClient",
     "Inputs",
+    "Isolation",
     "ListingSource",
     "NavItem",
     "Outputs",

@@ -23,13 +23,14 @@ class Greet(Action):
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from flagstone.contracts.actions import ActionSpec, Idempotency
+from flagstone.contracts.actions import ActionExample, ActionSpec, Idempotency
 from flagstone.contracts.plans import ChangeKind, ChangeOp
 from flagstone.contracts.runs import WaitKind
 from flagstone.kernel.actor import Principal
@@ -109,6 +110,25 @@ class BaseContext(Protocol):
         trim_blocks, lstrip_blocks.
         """
 
+    def render_text(self, text: str, values: Mapping[str, Any], options: Mapping[str, Any], *, name: str = "") -> str:
+        """Render the contents of one file, in the rules of ``fetch:template``. ``name`` is for messages.
+
+        Options: cookiecutter_compat, trim_blocks, lstrip_blocks.
+        """
+
+    def original(self, path: str) -> bytes | None:
+        """The content of a file of the workspace as it was when this step first began; None when there was none.
+
+        A step that changes a file works from this: after a crash half way it begins with the same content again.
+        """
+
+    def entity(self, ref: str) -> Mapping[str, Any] | None:
+        """What the catalog said of an entity when the run was asked for; None when nobody looked it up.
+
+        The platform never asks the portal. The portal looks up what the steps ``catalog:fetch`` and
+        ``catalog:delete-entity`` name, and sends it along.
+        """
+
     def check(self, permission: str, *, owner: str | None = None) -> None:
         """Decide for the actor. Raises Denied, saying which permission is missing and who grants it.
 
@@ -165,6 +185,10 @@ class Action:
     permission: ClassVar[str] = "runs.run.start"
     idempotency: ClassVar[Idempotency] = "natural"
     plan_only_result: ClassVar[bool] = False
+    without_undo: ClassVar[str] = ""
+    """Of an action that has no :meth:`undo`: why, in a sentence for people."""
+    examples: ClassVar[tuple[ActionExample, ...]] = ()
+    """Steps for the documentation; a test runs their inputs through :attr:`Input`."""
 
     class Input(Inputs):
         """No input unless the subclass says so."""
@@ -190,6 +214,7 @@ class Action:
 
     def spec(self, source: str = "flagstone") -> ActionSpec:
         """What this action says of itself."""
+        has_undo = type(self).undo is not Action.undo
         return ActionSpec(
             id=self.id,
             title=self.title,
@@ -198,6 +223,8 @@ class Action:
             output_schema=self.Output.model_json_schema(by_alias=True),
             permission=self.permission,
             idempotency=self.idempotency,
-            has_undo=type(self).undo is not Action.undo,
+            has_undo=has_undo,
+            undo=inspect.getdoc(type(self).undo) or "" if has_undo else self.without_undo,
+            examples=self.examples,
             source=source,
         )

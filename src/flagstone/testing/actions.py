@@ -15,7 +15,17 @@ from flagstone.contracts.runs import WorkflowDefinition
 from flagstone.foundation.access import AccessService, Decision
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Denied, NotFound
-from flagstone.platform.runs import Place, Reading, RunContext, Sources, Workspace, Workspaces, parse_inputs, to_outputs
+from flagstone.platform.runs import (
+    Place,
+    Reading,
+    RunContext,
+    Sources,
+    StepTools,
+    Workspace,
+    Workspaces,
+    parse_inputs,
+    to_outputs,
+)
 from flagstone.platform.workflows import PlanningContext
 from flagstone.sdk import Action, Files
 
@@ -56,6 +66,10 @@ class ActionBench:
         self.asked: list[str] = []
         self.stop = threading.Event()
         """Set it to cancel what runs."""
+        self.tools = StepTools(hidden=(str(folder),))
+        """For actions that are made with :class:`flagstone.sdk.ActionTools`."""
+        self.entities: dict[str, Any] = {}
+        """What the catalog knows, by ref."""
         self.fetch: Callable[[str], bytes] | None = None
         """Give one to let actions read from other servers."""
         self._hosting = FolderHosting(folder / "repositories")
@@ -132,7 +146,12 @@ class ActionBench:
 
     def _place(self, files: Workspace) -> Place:
         workflow = WorkflowDefinition(
-            name="test", title="Test", template_ref=TEMPLATE, base=f"file:{self.template / 'template.yaml'}", steps=()
+            name="test",
+            title="Test",
+            template_ref=TEMPLATE,
+            base=f"file:{self.template / 'template.yaml'}",
+            steps=(),
+            entities=self.entities,
         )
         sources = Sources((str(self.template),), lambda: self._hosting, self.fetch)
         reading = Reading(workflow, self.actor, files.scratch)

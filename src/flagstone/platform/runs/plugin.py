@@ -14,10 +14,10 @@ from flagstone.platform.runs import api
 from flagstone.platform.runs.permissions import PERMISSIONS
 from flagstone.platform.runs.ports import HostedFiles
 from flagstone.platform.runs.ports.dbos import DbosEngine
-from flagstone.platform.runs.service import Sources, Workspaces
+from flagstone.platform.runs.service import Sources, StepTools, Workspaces
 from flagstone.platform.runs.service.assembly import Collaborators, assemble
 from flagstone.platform.runs.settings import RunsSettings
-from flagstone.sdk import Deps, Slice, hookimpl
+from flagstone.sdk import ActionTools, Deps, Slice, hookimpl
 from flagstone.toolkit.db import PlatformDatabase
 from flagstone.toolkit.http import AllowedHost, Fetcher
 from flagstone.toolkit.settings.server import DatabaseSettings, ServerSettings
@@ -51,6 +51,9 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     deps.provide(parts.registry)
     deps.provide(parts.sources, as_=Sources)
     deps.provide(parts.workspaces, as_=Workspaces)
+    # The data folder holds the key of the vault, the home of the server's user whatever it may do elsewhere.
+    tools = StepTools(hidden=(str(data), str(Path.home())), workspace_bytes=settings.workspace_bytes)
+    deps.provide(tools, as_=ActionTools)
     return Slice(
         "runs",
         room="platform",

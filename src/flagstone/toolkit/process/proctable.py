@@ -1,6 +1,6 @@
 """The process table as ``/proc`` shows it; empty where there is none. Standard library only: the keeper imports it."""
 
-# ruff: noqa: PTH123, PTH208
+# ruff: noqa: PTH115, PTH123, PTH208
 from __future__ import annotations
 
 import os
@@ -24,6 +24,27 @@ def environment(pid: int) -> list[bytes]:
 def children_of(parent: int) -> list[int]:
     """Direct children."""
     return [pid for pid in pids() if (fields := _stat(pid)) and int(fields[1]) == parent]
+
+
+def namespace_of(pid: int) -> str:
+    """Name of the namespace of process ids that a process is in; empty when it has ended or may not be seen."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return ""
+
+
+def usage_of_namespace(namespace: str, enough: int) -> tuple[int, int]:
+    """(number of processes, bytes of memory of their own) in a namespace; counts no further than ``enough``."""
+    count = total = 0
+    for pid in reversed(pids()):
+        if namespace_of(pid) == namespace:
+            memory = _read(f"/proc/{pid}/statm").split()
+            count += 1
+            total += (int(memory[1]) - int(memory[2])) * _PAGE if len(memory) > 2 else 0
+            if count >= enough:
+                break
+    return count, total
 
 
 def usage_by_session() -> dict[int, tuple[int, int]]:

@@ -19,6 +19,9 @@ from typing import IO
 from flagstone.kernel.errors import Invalid, Permanent, Temporary
 from flagstone.toolkit.process.limits import LimitsLike, as_message
 
+PYTHON = sys.executable
+"""The interpreter that this process runs in."""
+
 BASE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
 """PATH of children whose caller does not say otherwise."""
 

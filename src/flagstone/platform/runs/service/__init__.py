@@ -19,6 +19,7 @@ from flagstone.platform.runs.service.registry import ActionRegistry
 from flagstone.platform.runs.service.runs import RunService
 from flagstone.platform.runs.service.sources import Reading, Sources
 from flagstone.platform.runs.service.steps import parse_inputs
+from flagstone.platform.runs.service.tools import StepTools
 from flagstone.platform.runs.service.workspaces import Workspace, Workspaces
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Scope",
     "Sources",
     "StepContext",
+    "StepTools",
     "Workspace",
     "Workspaces",
     "assemble",

@@ -11,11 +11,12 @@ from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Invalid
 from flagstone.platform.runs.service.files import RootFiles
+from flagstone.platform.runs.service.originals import Originals
 from flagstone.platform.runs.service.sources import Reading, Sources
 from flagstone.platform.runs.service.workspaces import Workspace
 from flagstone.sdk import Files
 from flagstone.toolkit.files import split_path
-from flagstone.toolkit.templating import TreeOptions, render_tree
+from flagstone.toolkit.templating import TreeOptions, render_file, render_tree
 
 Write = Callable[[str, str], None]
 """(text, level): a line of the log."""
@@ -74,6 +75,27 @@ class StepContext:
                 self.log(f"{path} exists already and is kept (set replace to overwrite it).")
         return sorted(written)
 
+    def render_text(self, text: str, values: Mapping[str, Any], options: Mapping[str, Any], *, name: str = "") -> str:
+        """Render the contents of one file."""
+        how = _tree_options(options)
+        return render_file(
+            text,
+            {"cookiecutter" if how.cookiecutter else "values": dict(values)},
+            name=name or None,
+            trim_blocks=how.trim_blocks,
+            lstrip_blocks=how.lstrip_blocks,
+            cookiecutter=how.cookiecutter,
+        )
+
+    def original(self, path: str) -> bytes | None:
+        """The content as it is: nothing has changed it in this step yet, as planning begins only once."""
+        return self.workspace.read_bytes(path) if self.workspace.exists(path) else None
+
+    def entity(self, ref: str) -> Mapping[str, Any] | None:
+        """What the request says of an entity."""
+        found = self._place.reading.workflow.entities.get(ref.lower())
+        return found if isinstance(found, dict) else None
+
     def check(self, permission: str, *, owner: str | None = None) -> None:
         """Decide for the actor. Raises Denied.
 
@@ -125,6 +147,10 @@ class RunContext(StepContext):
         """Add an event, written with the step's result."""
         self._while_open()
         self.emitted.append((event_type, subject, dict(data)))
+
+    def original(self, path: str) -> bytes | None:
+        """The content when this step first began, kept beside the workspace until a later step keeps one."""
+        return Originals(self._place.files.scratch, self.step_key).get(self.workspace, path)
 
     def cancelled(self) -> bool:
         """Whether to stop."""

@@ -60,6 +60,13 @@ class RootFiles:
         """See the protocol."""
         self._root.rename(self._to_change(source), self._to_change(target), overwrite=overwrite)
 
+    def folder(self, path: str = "") -> tuple[str, str]:
+        """The absolute path of the root, and the checked path below it; for programs that work in it."""
+        found = self._at(path)
+        if self._root.stat(found).kind != "directory":
+            raise NotFound("runs.no_folder", f"{path} is not a folder.", hint="Name a folder of the workspace.")
+        return self._root.path, found
+
     def tree(self) -> FolderTree:
         """The same for the renderer of skeletons, links included, so that it can refuse them."""
         return FolderTree(self._root, self._prefix)
