@@ -15,6 +15,8 @@ class Event(Wire):
     Types in use: ``catalog.location.requested`` {type, target, entity_refs}, ``catalog.location.withdrawn`` {type,
     target, entity_ref, owner, role}, ``repository.pushed`` {repository, branch, before, after, paths},
     ``repository.deleted`` {repository},
+    ``repository.change.opened``, ``….merged`` and ``….closed`` {repository, number, title, branch, base, head,
+    merge_commit},
     ``run.changed`` {state, title}, ``deployment.changed`` {entity_ref, environment, state, message}.
     """
 

@@ -16,11 +16,22 @@ from pydantic import BaseModel
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Send
 
-from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
+from flagstone.contracts.repositories import (
+    BranchView,
+    ChangeRequestDetail,
+    ChangeRequestView,
+    ChangeState,
+    CommitView,
+    FileContent,
+    MergeChangeRequest,
+    OpenChangeRequest,
+    RepositoryView,
+    TreeEntry,
+)
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Unauthenticated
-from flagstone.platform.repositories.permissions import READ
-from flagstone.platform.repositories.service import Pushes, RepositoryService
+from flagstone.platform.repositories.permissions import PUSH, READ
+from flagstone.platform.repositories.service import ChangeService, Pushes, RepositoryService
 from flagstone.platform.repositories.settings import RepositoriesSettings
 from flagstone.sdk.guards import permit
 from flagstone.toolkit.git import GitEnvironment, GitHttp, GitRepository
@@ -29,6 +40,7 @@ from flagstone.toolkit.git.http import Scope, Service
 _CLONE_ADDRESS = re.compile(r"/([\w.-]+/[\w.-]+?)(?:\.git)?/?", re.ASCII)
 
 Reader = Annotated[Principal, permit(READ)]
+Writer = Annotated[Principal, permit(PUSH)]
 Commit = Annotated[str | None, Query(description="Commit id; default: head of the default branch.")]
 
 
@@ -52,7 +64,21 @@ class Commits(BaseModel):
     items: list[CommitView]
 
 
-def router(service: RepositoryService) -> APIRouter:
+class BranchList(BaseModel):
+    """Branches."""
+
+    items: list[BranchView]
+
+
+class ChangeList(BaseModel):
+    """A page of change requests."""
+
+    items: list[ChangeRequestView]
+    next_cursor: str | None = None
+    total: int | None = None
+
+
+def router(service: RepositoryService, changes: ChangeService) -> APIRouter:
     """Routes under ``/api/v1/repositories``. Repositories are made and deleted by runs."""
     routes = APIRouter(prefix="/api/v1/repositories", tags=["repositories"])
 
@@ -82,12 +108,63 @@ def router(service: RepositoryService) -> APIRouter:
         """One file at a commit."""
         return service.file(f"{project}/{name}", path, principal, commit=commit)
 
+    _change_routes(routes, changes)
     return routes
+
+
+def _change_routes(routes: APIRouter, changes: ChangeService) -> None:
+    """Branches and change requests."""
+
+    @routes.get("/{project}/{name}/branches")
+    def get_branches(project: str, name: str, principal: Reader) -> BranchList:
+        """Branches with their newest commits, the default one first."""
+        return BranchList(items=changes.branches(f"{project}/{name}", principal))
+
+    @routes.get("/{project}/{name}/changes")
+    def list_changes(
+        project: str,
+        name: str,
+        principal: Reader,
+        state: Annotated[list[ChangeState] | None, Query(description="Only those in one of these states.")] = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> ChangeList:
+        """Change requests, newest first."""
+        page = changes.list(f"{project}/{name}", principal, state=tuple(state or ()), cursor=cursor, limit=limit)
+        return ChangeList(items=list(page.items), next_cursor=page.next_cursor, total=page.total)
+
+    @routes.post("/{project}/{name}/changes", status_code=201)
+    def open_change(project: str, name: str, principal: Writer, wanted: OpenChangeRequest) -> ChangeRequestDetail:
+        """Ask to take a branch over into another one."""
+        return changes.open(f"{project}/{name}", wanted, principal)
+
+    @routes.get("/{project}/{name}/changes/{number}")
+    def get_change(project: str, name: str, number: int, principal: Reader) -> ChangeRequestDetail:
+        """One change request with its commits and its difference."""
+        return changes.get(f"{project}/{name}", number, principal)
+
+    @routes.post("/{project}/{name}/changes/{number}/merge")
+    def merge_change(
+        project: str, name: str, number: int, principal: Writer, wanted: MergeChangeRequest | None = None
+    ) -> ChangeRequestDetail:
+        """Merge it: by a merge commit, or by moving the base branch on."""
+        return changes.merge(f"{project}/{name}", number, wanted or MergeChangeRequest(), principal)
+
+    @routes.post("/{project}/{name}/changes/{number}/close")
+    def close_change(project: str, name: str, number: int, principal: Writer) -> ChangeRequestDetail:
+        """Close it without merging."""
+        return changes.close(f"{project}/{name}", number, principal)
+
+    @routes.post("/{project}/{name}/changes/{number}/reopen")
+    def reopen_change(project: str, name: str, number: int, principal: Writer) -> ChangeRequestDetail:
+        """Open a closed one again."""
+        return changes.reopen(f"{project}/{name}", number, principal)
 
 
 def git_app(
     service: RepositoryService,
     pushes: Pushes,
+    changes: ChangeService,
     environment: GitEnvironment,
     principal_for_token: Callable[[str], Principal],
     settings: RepositoriesSettings,
@@ -101,6 +178,7 @@ def git_app(
 
     def pushed(scope: Scope, name: str, _before: Mapping[str, str], _after: Mapping[str, str]) -> None:
         pushes.sync(name, scope["state"]["git_principal"])
+        changes.settle(name, scope["state"]["git_principal"])
 
     git = GitHttp(
         environment,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from urllib.parse import parse_qs
 
 from flagstone.kernel.errors import Invalid
 
 HOST = "flagstone"
 """Host name of the built-in hosting in a ``repoUrl``."""
+
+ChangeState = Literal["open", "merged", "closed"]
 
 _PART = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9_-])?")
 
@@ -34,6 +37,34 @@ class Repository:
     def head(self) -> str | None:
         """Commit of the default branch, as last seen."""
         return self.branches.get(self.default_branch)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """A branch that somebody asks to take over into another one. ``number`` counts within its repository.
+
+    ``head`` is the last commit of the branch that was seen, ``base_commit`` where it had left the base branch, and
+    ``merge_commit`` where the base branch stood after merging.
+    """
+
+    repository: str
+    number: int
+    title: str
+    text: str
+    branch: str
+    base: str
+    state: ChangeState
+    head: str
+    author: str
+    author_name: str
+    created_at: datetime
+    updated_at: datetime
+    base_commit: str | None = None
+    merge_commit: str | None = None
+    ended_by: str = ""
+    ended_by_name: str = ""
+    ended_at: datetime | None = None
+    step_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from flagstone.platform.repositories import api
 from flagstone.platform.repositories.actions import DeleteRepository, PublishGit
 from flagstone.platform.repositories.permissions import PERMISSIONS
 from flagstone.platform.repositories.ports import RepositoryFolders
-from flagstone.platform.repositories.service import Pushes, RepositoryService
+from flagstone.platform.repositories.service import ChangeService, Pushes, RepositoryService
 from flagstone.platform.repositories.settings import RepositoriesSettings
-from flagstone.platform.repositories.store import RepositoryStore
+from flagstone.platform.repositories.store import ChangeStore, RepositoryStore
 from flagstone.platform.runs import HostedFiles
 from flagstone.sdk import Action, Deps, Slice, hookimpl
 from flagstone.toolkit.db import PlatformDatabase
@@ -43,14 +43,27 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         events=events,
         base_url=lambda: base_url(server),
     )
+    changes = ChangeService(
+        store,
+        ChangeStore(store.db),
+        folders,
+        pushes,
+        access=deps.get(AccessService),
+        audit=audit,
+        events=events,
+        base_url=lambda: base_url(server),
+        author_email=settings.author_email,
+    )
     deps.provide(service)
+    deps.provide(changes)
     deps.provide(service, as_=HostedFiles)
     identity = deps.get(IdentityService)
+    git = api.git_app(service, pushes, changes, folders.environment, identity.principal_for_token, settings)
     return Slice(
         "repositories",
         room="platform",
-        routers=[api.router(service)],
-        mounts=[("/git", api.git_app(service, pushes, folders.environment, identity.principal_for_token, settings))],
+        routers=[api.router(service, changes)],
+        mounts=[("/git", git)],
         permissions=PERMISSIONS,
         migrations=Path(__file__).parent / "migrations",
         # In the background: with thousands of repositories it takes seconds, and nothing waits for it.

@@ -41,6 +41,14 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Tip:
+    """A branch and its newest commit."""
+
+    branch: str
+    commit: Commit
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A file (``blob``), folder (``tree``), link (``link``) or submodule (``commit``) of a commit."""
 
@@ -106,6 +114,18 @@ class GitRepository:
         done = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", check=False)
         return done.out.decode().strip() or None if done.code == 0 else None
 
+    def tips(self, limit: int = 500) -> list[Tip]:
+        """Branches with their newest commits, the most recently changed first."""
+        fields = "%(refname:lstrip=2)%00%(objectname)%00%(authorname)%00%(authoremail:trim)%00%(authordate:unix)%00"
+        form = f"--format={fields}%(contents:subject)"
+        done = self._git("for-each-ref", form, "--sort=-committerdate", f"--count={int(limit)}", "refs/heads")
+        found: list[Tip] = []
+        for line in done.out.decode("utf-8", "replace").splitlines():
+            branch, commit, name, email, at, subject = line.split("\0", 5)
+            when = datetime.fromtimestamp(int(at or 0), UTC)
+            found.append(Tip(branch, Commit(commit, Author(name, email), when, subject)))
+        return found
+
     def tree(self, commit: str) -> list[Entry]:
         """Everything in a commit, folders before their content. Raises NotFound."""
         found: list[Entry] = []
@@ -137,14 +157,18 @@ class GitRepository:
         data = self._git("cat-file", "blob", fields[2].decode(), cap=max_bytes + 4096).out
         return File(path, size, data)
 
-    def commits(self, limit: int = 20, *, start: str | None = None) -> list[Commit]:
-        """The newest commits from ``start`` (default: head of the default branch); none when it is empty."""
+    def commits(self, limit: int = 20, *, start: str | None = None, after: str | None = None) -> list[Commit]:
+        """The newest commits from ``start`` (default: head of the default branch); none when it is empty.
+
+        With ``after`` only those that are not in the history of that commit.
+        """
         start = commit_id(start) if start else self.head()
         if start is None:
             return []
         form = "--format=%H%x00%an%x00%ae%x00%at%x00%s"
+        without = (f"^{commit_id(after)}",) if after else ()
         done = self._git(
-            "log", "-z", "--no-show-signature", f"--max-count={int(limit)}", form, start, "--", missing=start
+            "log", "-z", "--no-show-signature", f"--max-count={int(limit)}", form, start, *without, "--", missing=start
         )
         fields = done.out.decode("utf-8", "replace").rstrip("\0").split("\0")
         rows = [fields[at : at + 5] for at in range(0, len(fields) - 4, 5)]
@@ -237,6 +261,31 @@ class GitRepository:
         self._git("gc", "--quiet", "--prune=2.weeks.ago", timeout=_TIDY_TIMEOUT)
         return True
 
+    def move(self, ref: str, new: str | None, expected: str | None) -> None:
+        """Let a whole ref name (``refs/heads/…``) stand at ``new``, or delete it (None), if it stands at ``expected``.
+
+        ``expected`` None: it must not exist. Raises Conflict (``git.branch_moved``).
+        """
+        branch_name(ref)
+        before = commit_id(expected) if expected else _ZERO
+        self._update_ref(f"update {ref} {commit_id(new)} {before}\n" if new else f"delete {ref} {before}\n")
+
+    def keep(self, ref: str, commit: str) -> None:
+        """Let a hidden ref (below ``refs/flagstone/``) stand at a commit, so that it is never thrown away."""
+        self._update_ref(f"update refs/flagstone/{branch_name(ref)} {commit_id(commit)}\n")
+
+    def command(
+        self,
+        *arguments: str,
+        input: bytes | None = None,  # noqa: A002  as in run()
+        check: bool = True,
+        missing: str | None = None,
+        more: Mapping[str, str] | None = None,
+        cap: int = 64 << 20,
+    ) -> Completed:
+        """Run git in the repository, for the other modules of this package. ``more`` adds to the environment."""
+        return self._git(*arguments, input=input, check=check, missing=missing, more=more, cap=cap)
+
     def _update_ref(self, commands: str) -> None:
         done = self._git("update-ref", "--stdin", input=f"start\n{commands}commit\n".encode(), check=False)
         if done.code != 0:
@@ -253,11 +302,12 @@ class GitRepository:
         cap: int = 64 << 20,
         at: Path | None = None,
         timeout: float = _TIMEOUT,
+        more: Mapping[str, str] | None = None,
     ) -> Completed:
         cwd = self.path if at is None else at.parent
         if at is None and not self.exists():
             raise NotFound("git.no_such_repository", f"There is no repository in {self.path}.")
-        environment = self._environment.variables(at or self.path)
+        environment = {**self._environment.variables(at or self.path), **(more or {})}
         done = run(["git", *arguments], cwd=cwd, env=environment, timeout=timeout, input=input, max_output=cap)
         if check and done.code != 0:
             raise _failure(arguments[0], done, missing)

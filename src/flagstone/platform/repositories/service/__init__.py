@@ -1,6 +1,7 @@
-"""Use cases of the built-in git hosting: repositories, and what is told of pushes to them."""
+"""Use cases of the built-in git hosting: repositories, change requests, and what is told of pushes to them."""
 
+from flagstone.platform.repositories.service.changes import ChangeService
 from flagstone.platform.repositories.service.pushes import Pushes
 from flagstone.platform.repositories.service.repositories import RepositoryService
 
-__all__ = ["Pushes", "RepositoryService"]
+__all__ = ["ChangeService", "Pushes", "RepositoryService"]

@@ -15,8 +15,8 @@ from flagstone.foundation.events import PlatformEvents
 from flagstone.kernel.actor import Principal
 from flagstone.platform.repositories import PERMISSIONS, RepositoryService
 from flagstone.platform.repositories.ports import RepositoryFolders
-from flagstone.platform.repositories.service import Pushes
-from flagstone.platform.repositories.store import RepositoryStore
+from flagstone.platform.repositories.service import ChangeService, Pushes
+from flagstone.platform.repositories.store import ChangeStore, RepositoryStore
 from flagstone.testing.databases import migrated
 
 MIGRATIONS = Path(slice_.__file__).parent / "migrations"
@@ -60,6 +60,16 @@ class Hosting:
             base_url=lambda: "http://flagstone.example",
         )
         self.pushes = Pushes(RepositoryStore(self.db), self.folders, audit=self.audit, events=self.events)
+        self.changes = ChangeService(
+            RepositoryStore(self.db),
+            ChangeStore(self.db),
+            self.folders,
+            self.pushes,
+            access=self.access,
+            audit=self.audit,
+            events=self.events,
+            base_url=lambda: "http://flagstone.example",
+        )
 
     def heard(self, type_="repository.pushed"):
         return [event for event in self.events.read() if event.type == type_]

@@ -43,11 +43,16 @@ def url(hosting):
     async def problem(request, error):
         return JSONResponse(error.as_dict(), error.status)
 
-    app.include_router(api.router(hosting.service))
+    app.include_router(api.router(hosting.service, hosting.changes))
     app.mount(
         "/git",
         api.git_app(
-            hosting.service, hosting.pushes, hosting.folders.environment, principal_for_token, RepositoriesSettings()
+            hosting.service,
+            hosting.pushes,
+            hosting.changes,
+            hosting.folders.environment,
+            principal_for_token,
+            RepositoriesSettings(),
         ),
     )
     listener = socket.create_server(("127.0.0.1", 0))

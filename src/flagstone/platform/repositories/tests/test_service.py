@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from flagstone.contracts.repositories import MergeChangeRequest, OpenChangeRequest
 from flagstone.foundation.audit import AuditQuery
 from flagstone.kernel.actor import ANONYMOUS
 from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
@@ -278,3 +279,14 @@ def test_a_change_that_fails_half_way_leaves_nothing(service, hosting, monkeypat
     assert service.find("acme/shop") is None
     assert list((hosting.root / ".incoming").iterdir()) == []
     assert create(service)
+
+
+def test_change_requests_are_kept_on_both_databases(hosting):
+    create(hosting.service)
+    git = hosting.folders.open("acme/shop")
+    git.move("refs/heads/feature", git.head(), None)
+    push(hosting, branch="feature")
+    made = hosting.changes.open("acme/shop", OpenChangeRequest(title="T", branch="feature"), ADA, step_key="k")
+    assert hosting.changes.open("acme/shop", OpenChangeRequest(title="T", branch="feature"), ADA, step_key="k") == made
+    merged = hosting.changes.merge("acme/shop", 1, MergeChangeRequest(), ADA)
+    assert hosting.changes.list("acme/shop", VIC, state=("merged",)).items[0].merge_commit == merged.merge_commit
