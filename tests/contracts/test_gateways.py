@@ -18,6 +18,7 @@ from flagstone.builtin.http_gateway.gateway import HttpGateway
 from flagstone.contracts import VERSION
 from flagstone.contracts.claims import HEADER, sign_actor
 from flagstone.contracts.gateway import DeploymentQuery, NoPlatform, RunQuery
+from flagstone.contracts.repositories import MergeChangeRequest
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Invalid, Unauthenticated, Unavailable
 from flagstone.platform.door import LocalGateway
@@ -143,6 +144,8 @@ def test_no_platform_has_nothing_and_says_how_to_get_one():
     assert gateway.list_environments(DEVELOPER) == []
     assert gateway.list_deployments(DeploymentQuery(), DEVELOPER).items == ()
     assert gateway.list_repositories(DEVELOPER).items == ()
+    assert gateway.list_branches("a/b", DEVELOPER) == []
+    assert gateway.list_changes("a/b", DEVELOPER).items == ()
     assert gateway.events(wait=10) == []
     for call in (
         lambda: gateway.plan(hello(), DEVELOPER),
@@ -152,6 +155,8 @@ def test_no_platform_has_nothing_and_says_how_to_get_one():
         lambda: gateway.retry("1", DEVELOPER),
         lambda: gateway.get_deployment("x", DEVELOPER),
         lambda: gateway.get_repository("a/b", DEVELOPER),
+        lambda: gateway.get_change("a/b", 1, DEVELOPER),
+        lambda: gateway.merge_change("a/b", 1, MergeChangeRequest(), DEVELOPER),
     ):
         with pytest.raises(Unavailable) as refused:
             call()

@@ -1,7 +1,8 @@
 """The door: everything the portal may ask of a platform.
 
 Implementations: in process, over HTTP, trigger-only (someone else's automation) and :class:`NoPlatform`. The platform
-authenticates the caller and decides again; a check in the portal is comfort, not security.
+authenticates the caller and decides again; a check in the portal is comfort, not security. Its parts (such as
+``repositories.ChangeRequestDoor``) are protocols of their own.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from flagstone.contracts.actions import ActionSpec
 from flagstone.contracts.base import Wire
 from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
 from flagstone.contracts.events import Event
+from flagstone.contracts.nobody import NoChangeRequests
 from flagstone.contracts.plans import Plan
-from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
+from flagstone.contracts.repositories import ChangeRequestDoor, CommitView, FileContent, RepositoryView, TreeEntry
 from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView
 from flagstone.kernel.actor import Principal
-from flagstone.kernel.errors import Unavailable
 from flagstone.kernel.paging import Page
 
 
@@ -56,7 +57,7 @@ class DeploymentQuery(Wire):
     limit: int | None = None
 
 
-class RunGateway(Protocol):
+class RunGateway(ChangeRequestDoor, Protocol):
     """See the module. Every method may raise Unavailable (no platform), Denied or NotFound."""
 
     def info(self) -> GatewayInfo:
@@ -125,12 +126,10 @@ class RunGateway(Protocol):
         """Events after a cursor; waits up to ``wait`` seconds for the first one. For the portal's own reader."""
 
 
-class NoPlatform:
+class NoPlatform(NoChangeRequests):
     """A portal without a platform: lists are empty and explain themselves, everything that would act says why it
     cannot.
     """
-
-    HINT = "Set platform.url in flagstone.toml to the address of a platform, or start both rooms with `flagstone up`."
 
     def info(self) -> GatewayInfo:
         """Says that there is no platform, and how to connect one."""
@@ -143,9 +142,6 @@ class NoPlatform:
             can_deploy=False,
             can_host_git=False,
         )
-
-    def _refuse(self) -> Unavailable:
-        return Unavailable("gateway.no_platform", "This portal is not connected to a platform.", hint=self.HINT)
 
     def list_actions(self) -> list[ActionSpec]:
         """No actions."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
+from flagstone.builtin.http_gateway.calls import told
+from flagstone.builtin.http_gateway.changes import HttpChangeRequests
 from flagstone.contracts.actions import ActionSpec
-from flagstone.contracts.base import Wire
-from flagstone.contracts.claims import HEADER, sign_actor
 from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
 from flagstone.contracts.events import Event
 from flagstone.contracts.gateway import DeploymentQuery, GatewayInfo, RunQuery
@@ -19,22 +19,14 @@ from flagstone.contracts.plans import Plan
 from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
 from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView
 from flagstone.kernel.actor import Principal, system
-from flagstone.kernel.errors import Permanent, Unavailable, from_dict
+from flagstone.kernel.errors import Unavailable
 from flagstone.kernel.paging import Page
-
-W = TypeVar("W", bound=Wire)
 
 _READER = system("portal")
 
 
-class HttpGateway:
+class HttpGateway(HttpChangeRequests):
     """See ``flagstone.contracts.gateway.RunGateway``."""
-
-    def __init__(self, url: str, secret: str, *, transport: Any = None) -> None:
-        self._url = url.rstrip("/")
-        self._secret = secret
-        timeout = httpx.Timeout(60, connect=5)
-        self._http = httpx.Client(base_url=self._url, timeout=timeout, transport=transport)
 
     def close(self) -> None:
         """Close its connections."""
@@ -134,41 +126,6 @@ class HttpGateway:
         """Events after a cursor."""
         return self._many(Event, "/api/v1/gateway/events", _READER, after=after, limit=limit, wait=wait)
 
-    def _headers(self, actor: Principal) -> dict[str, str]:
-        return {HEADER: sign_actor(actor, self._secret), "Accept": "application/json"}
-
-    def _send(self, method: str, path: str, actor: Principal, *, body: Any = None, params: dict[str, Any]) -> Any:
-        query = {key: value for key, value in params.items() if value is not None}
-        try:
-            response = self._http.request(method, path, headers=self._headers(actor), params=query, json=body)
-        except httpx.TransportError as error:
-            raise self._away(error) from error
-        if response.status_code >= 400:
-            raise _error(response.content, response.status_code)
-        return response.json()
-
-    def _away(self, error: Exception) -> Unavailable:
-        return Unavailable(
-            "gateway.unreachable",
-            f"The platform at {self._url} does not answer: {error}.",
-            hint="Check that it runs and that platform.url is right.",
-            retry_after=5,
-        )
-
-    def _one(
-        self, kind: type[W], url: str, actor: Principal, /, *, method: str = "GET", body: Any = None, **params: Any
-    ) -> W:
-        return kind.model_validate(self._send(method, url, actor, body=body, params=params))
-
-    def _many(self, kind: type[W], url: str, actor: Principal, /, **params: Any) -> list[W]:
-        found = self._send("GET", url, actor, params=params)
-        return [kind.model_validate(item) for item in (found["items"] if isinstance(found, dict) else found)]
-
-    def _page(self, kind: type[W], path: str, actor: Principal, params: dict[str, Any]) -> Page[W]:
-        found = self._send("GET", path, actor, params=params)
-        items = tuple(kind.model_validate(item) for item in found["items"])
-        return Page(items, found.get("next_cursor"), found.get("total"))
-
     async def _stream(self, path: str, actor: Principal, after: int) -> AsyncIterator[Any]:
         headers = {**self._headers(actor), "Accept": "text/event-stream"}
         if after >= 0:
@@ -180,22 +137,12 @@ class HttpGateway:
                 client.stream("GET", path, headers=headers) as response,
             ):
                 if response.status_code >= 400:
-                    raise _error(await response.aread(), response.status_code)
+                    raise told(await response.aread(), response.status_code)
                 async for line in response.aiter_lines():
                     if line.startswith("data:"):
                         yield json.loads(line[5:])
         except httpx.TransportError as error:
             raise self._away(error) from error
-
-
-def _error(content: bytes, status: int) -> Exception:
-    try:
-        body = json.loads(content)
-    except ValueError:
-        return Permanent(
-            "gateway.not_flagstone", f"What platform.url names answered {status}, and not as Flagstone does."
-        )
-    return from_dict(body if isinstance(body, dict) else {})
 
 
 def _reveal(request: RunRequest) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from flagstone.platform.door import api
 from flagstone.platform.door.permissions import PERMISSIONS
 from flagstone.platform.door.service import LocalGateway
 from flagstone.platform.environments import EnvironmentService
-from flagstone.platform.repositories import RepositoryService
+from flagstone.platform.repositories import ChangeService, RepositoryService
 from flagstone.platform.runs import ActionRegistry, RunService
 from flagstone.platform.workflows import WorkflowService
 from flagstone.sdk import Deps, Slice, hookimpl
@@ -25,6 +25,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         environments=deps.get(EnvironmentService),
         deployments=deps.get(DeploymentService),
         repositories=deps.get(RepositoryService),
+        changes=deps.get(ChangeService),
         events=deps.get(PlatformEvents),
     )
     deps.provide(gateway)

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import pytest
 
 from flagstone.contracts.gateway import DeploymentQuery, RunGateway, RunQuery
+from flagstone.contracts.repositories import MergeChangeRequest, OpenChangeRequest
 from flagstone.contracts.runs import RunEvent, RunRequest, RunView, StepDefinition, WorkflowDefinition
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound
@@ -258,12 +259,49 @@ class GatewaySuite:
         file = gateway.repository_file(name, "catalog-info.yaml", VIEWER)
         assert made in str(file.text)
         assert file.commit == found.head
-        (commit,) = gateway.repository_commits(name, VIEWER)
+        commit = gateway.repository_commits(name, VIEWER)[0]
         assert commit.id == found.head
         same = gateway.repository_file(name, "score.yaml", VIEWER, commit=commit.id)
         assert "score.dev/v1b1" in str(same.text)
         with pytest.raises(NotFound):
             gateway.repository_file(name, "no such file.yaml", VIEWER)
+
+    def test_a_change_request_is_opened_by_a_run_looked_at_and_merged(self, gateway: RunGateway, made: str) -> None:
+        """With branches, difference, states and permissions as the platform has them."""
+        name = f"suite/{made}"
+        entity = {"apiVersion": "v1", "kind": "Component", "metadata": {"name": made}}
+        steps = workflow(
+            ("catalog:write", {"filePath": "docs/extra.yaml", "entity": entity}),
+            (
+                "publish:git:pull-request",
+                {
+                    "repoUrl": f"flagstone?owner=suite&repo={made}",
+                    "branchName": "extra",
+                    "title": "More",
+                    "description": "",
+                },
+            ),
+        )
+        ended = self.ended(gateway, gateway.submit(RunRequest(workflow=steps, owner=OWNERS), DEVELOPER))
+        assert ended.state == "succeeded", ended.error
+        assert [item.name for item in gateway.list_branches(name, VIEWER)] == ["main", "extra"]
+        (found,) = gateway.list_changes(name, VIEWER, state=("open",)).items
+        detail = gateway.get_change(name, found.number, VIEWER)
+        assert ([file.path for file in detail.files], detail.mergeable) == (["docs/extra.yaml"], "clean")
+        assert not detail.may_write
+        with pytest.raises(Denied):
+            gateway.merge_change(name, found.number, MergeChangeRequest(), VIEWER)
+        with pytest.raises(Conflict):
+            gateway.merge_change(name, found.number, MergeChangeRequest(head="0" * 40), DEVELOPER)
+        with pytest.raises(Conflict):
+            gateway.open_change(name, OpenChangeRequest(title="Again", branch="extra"), DEVELOPER)
+        assert gateway.close_change(name, found.number, DEVELOPER).state == "closed"
+        assert gateway.reopen_change(name, found.number, DEVELOPER).state == "open"
+        wanted = MergeChangeRequest(head=detail.head, method="fast-forward")
+        assert gateway.merge_change(name, found.number, wanted, DEVELOPER).merge_commit == detail.head
+        assert gateway.list_changes(name, VIEWER, state=("open",)).items == ()
+        with pytest.raises(NotFound):
+            gateway.get_change(name, 999, VIEWER)
 
     def test_the_outbox_is_read_from_a_cursor_and_waits(self, gateway: RunGateway, made: str) -> None:
         """It waits no longer than it is asked to."""

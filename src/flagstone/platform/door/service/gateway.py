@@ -1,4 +1,4 @@
-"""The gateway in process: the portal's questions are answered by the platform's services, without a network."""
+"""The door in process, put together from its parts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from flagstone.foundation.events import PlatformEvents
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
 from flagstone.platform.deployments import DeploymentService
+from flagstone.platform.door.service.changes import LocalChangeRequests
 from flagstone.platform.environments import EnvironmentService
-from flagstone.platform.repositories import RepositoryService
+from flagstone.platform.repositories import ChangeService, RepositoryService
 from flagstone.platform.runs import ActionRegistry, RunService
 from flagstone.platform.workflows import WorkflowService
 
 
-class LocalGateway:
+class LocalGateway(LocalChangeRequests):
     """See ``flagstone.contracts.gateway.RunGateway``."""
 
     def __init__(
@@ -33,6 +34,7 @@ class LocalGateway:
         environments: EnvironmentService,
         deployments: DeploymentService,
         repositories: RepositoryService,
+        changes: ChangeService,
         events: PlatformEvents,
     ) -> None:
         self._runs = runs
@@ -41,6 +43,7 @@ class LocalGateway:
         self._environments = environments
         self._deployments = deployments
         self._repositories = repositories
+        self._changes = changes
         self._events = events
 
     def info(self) -> GatewayInfo:

@@ -1,0 +1,64 @@
+"""The parts of the door when there is no platform behind it: lists are empty, everything else says why it cannot be."""
+
+from __future__ import annotations
+
+from flagstone.contracts.repositories import (
+    BranchView,
+    ChangeRequestDetail,
+    ChangeRequestView,
+    ChangeState,
+    MergeChangeRequest,
+    OpenChangeRequest,
+)
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import Unavailable
+from flagstone.kernel.paging import Page
+
+
+class Nobody:
+    """What all parts share."""
+
+    HINT = "Set platform.url in flagstone.toml to the address of a platform, or start both rooms with `flagstone up`."
+
+    def _refuse(self) -> Unavailable:
+        return Unavailable("gateway.no_platform", "This portal is not connected to a platform.", hint=self.HINT)
+
+
+class NoChangeRequests(Nobody):
+    """See ``flagstone.contracts.repositories.ChangeRequestDoor``."""
+
+    def list_branches(self, name: str, actor: Principal) -> list[BranchView]:
+        """No branches."""
+        return []
+
+    def list_changes(
+        self,
+        name: str,
+        actor: Principal,
+        *,
+        state: tuple[ChangeState, ...] = (),
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Page[ChangeRequestView]:
+        """No change requests."""
+        return Page(())
+
+    def get_change(self, name: str, number: int, actor: Principal) -> ChangeRequestDetail:
+        """Refuses."""
+        raise self._refuse()
+
+    def open_change(self, name: str, wanted: OpenChangeRequest, actor: Principal) -> ChangeRequestDetail:
+        """Refuses."""
+        raise self._refuse()
+
+    def merge_change(self, name: str, number: int, wanted: MergeChangeRequest, actor: Principal) -> ChangeRequestDetail:
+        """Refuses."""
+        raise self._refuse()
+
+    def close_change(self, name: str, number: int, actor: Principal) -> ChangeRequestDetail:
+        """Refuses."""
+        raise self._refuse()
+
+    def reopen_change(self, name: str, number: int, actor: Principal) -> ChangeRequestDetail:
+        """Refuses."""
+        raise self._refuse()
