@@ -41,7 +41,7 @@ _ONE: dict[str, Callable[[Value], bool]] = {
     "none": lambda value: value is None,
     "null": lambda value: value is None,
     "number": is_number,
-    "odd": lambda value: to_number(value) % 2 == 1,
+    "odd": lambda value: abs(to_number(value)) % 2 == 1 and to_number(value) > 0,
     "string": lambda value: isinstance(value, str),
     "truthy": truthy,
     "undefined": lambda value: value is UNDEFINED,

@@ -35,13 +35,14 @@ _BINDING = {
     "or": _OR,
     "and": _AND,
     **dict.fromkeys(_COMPARISONS, _COMPARE),
+    # From left to right within a line: Nunjucks writes them into JavaScript without brackets.
     "~": 7,
-    "+": 8,
-    "-": 9,
+    "+": 7,
+    "-": 7,
     "*": 10,
-    "/": 11,
+    "/": 10,
+    "%": 10,
     "//": 12,
-    "%": 13,
     "**": 14,
 }
 _CONSTANTS = {"true": True, "false": False, "null": None, "none": None}
@@ -187,6 +188,8 @@ class ExpressionParser:
             return Literal(token.offset, _CONSTANTS[name]) if name in _CONSTANTS else Name(token.offset, name)
         if token.value == "(":
             value = self.expression()
+            while self.take(","):
+                value = self.expression()
             self.expect(")")
             return value
         if token.value == "[":

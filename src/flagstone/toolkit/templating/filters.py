@@ -37,6 +37,8 @@ def _items(value: Value, budget: Budget) -> list[Value]:
     """A list to work on: of a list its items, of a text its characters, of nothing none."""
     if value is None or value is UNDEFINED:
         return []
+    if isinstance(value, int | float):
+        return []
     if not isinstance(value, list | tuple | str):
         raise TemplateError("This filter needs a list.")
     budget.items(len(value))
@@ -149,11 +151,15 @@ def _slice(budget: Budget, value: Value, slices: Value, fill: Value = UNDEFINED)
         raise TemplateError("slice needs a number of at least 1.")
     budget.items(count)
     size, extra = divmod(len(items), count)
-    rows, at = [], 0
+    rows: list[Any] = []
+    at = 0
     for index in range(count):
         width = size + (index < extra)
         row = items[at : at + width]
         at += width
+        if isinstance(value, str):
+            rows.append("".join(row))
+            continue
         rows.append([*row, fill] if truthy(fill) and index >= extra else row)
     return rows
 
@@ -180,7 +186,10 @@ def _groupby(budget: Budget, value: Value, attr: Value) -> dict[str, list[Value]
     path = to_text(attr, budget)
     for item in _items(value, budget):
         groups.setdefault(to_text(attribute(item, path, budget), budget), []).append(item)
-    return groups
+    # JavaScript lists whole numbers first, and in their order.
+    numbered = {name for name in groups if name.isascii() and name.isdigit() and str(int(name)) == name}
+    rest = [name for name in groups if name not in numbered]
+    return {name: groups[name] for name in [*sorted(numbered, key=int), *rest]}
 
 
 def _sum(budget: Budget, value: Value, attr: Value = UNDEFINED, start: Value = 0) -> Value:

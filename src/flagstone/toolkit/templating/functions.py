@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from flagstone.toolkit.templating.counters import Cycler, Joiner
 from flagstone.toolkit.templating.faults import TemplateError
 from flagstone.toolkit.templating.limits import Budget
 from flagstone.toolkit.templating.values import UNDEFINED, Value, whole
@@ -20,16 +21,15 @@ def _range(budget: Budget, start: Value, stop: Value = UNDEFINED, step: Value = 
     return list(range(first, last, stride))
 
 
-def _unavailable(budget: Budget, *arguments: Value) -> Value:
-    """Nunjucks' functions that keep a state between calls; their names stay functions, so that they print as none."""
-    raise TemplateError("This function is not available; use loop.index and loop.last instead.")
+def _joiner(budget: Budget, separator: Value = ",") -> Joiner:
+    return Joiner(separator)
 
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "always": lambda budget: True,
-    "cycler": _unavailable,
+    "cycler": lambda budget, *items: Cycler(items),
     "failure": lambda budget: False,
-    "joiner": _unavailable,
+    "joiner": _joiner,
     "range": _range,
 }
 """Name to function ``(budget, *arguments)``. ``always`` and ``failure`` are told otherwise by whoever runs steps."""

@@ -12,11 +12,12 @@ from typing import Any
 
 from flagstone.toolkit.templating import nodes
 from flagstone.toolkit.templating.checks import check
+from flagstone.toolkit.templating.counters import Cycler, Joiner
 from flagstone.toolkit.templating.faults import LimitError, TemplateError
 from flagstone.toolkit.templating.limits import Budget
 from flagstone.toolkit.templating.methods import find_method
 from flagstone.toolkit.templating.operators import BINARY, slice_items
-from flagstone.toolkit.templating.values import UNDEFINED, Value, is_list, member, number, to_number, to_text, truthy
+from flagstone.toolkit.templating.values import UNDEFINED, Value, member, number, to_number, to_text, truthy
 
 
 @dataclass(slots=True)
@@ -66,11 +67,13 @@ class Interpreter:
             nodes.Set: self._set,
             nodes.Macro: self._define,
             nodes.FilterBlock: self._filter_block,
+            nodes.Block: self._block,
+            nodes.CallBlock: self._call_block,
         }
         self._evaluate: dict[type, Callable[[Any], Value]] = {
             nodes.Literal: lambda node: node.value,
             nodes.Name: self._name,
-            nodes.Member: lambda node: member(self.value(node.target), self.value(node.key), budget),
+            nodes.Member: self._member,
             nodes.Slice: self._slice,
             nodes.ListDisplay: self._list,
             nodes.DictDisplay: self._dict,
@@ -168,13 +171,19 @@ class Interpreter:
         if isinstance(items, Mapping) and width == 2:
             self._budget.items(len(items))
             return [list(pair) for pair in items.items()]
+        if isinstance(items, str) and width == 2:
+            self._budget.items(len(items))
+            return [[str(place), character] for place, character in enumerate(items)]
         if not isinstance(items, list | tuple | str):
             return []
         self._budget.items(len(items))
         if width == 1:
             return [[item] for item in items]
         return [
-            [item[place] if is_list(item) and place < len(item) else UNDEFINED for place in range(width)]
+            [
+                item[place] if isinstance(item, list | tuple | str) and place < len(item) else UNDEFINED
+                for place in range(width)
+            ]
             for item in items
         ]
 
@@ -200,6 +209,27 @@ class Interpreter:
         if node.name in self._functions:
             return self._functions[node.name]
         return UNDEFINED
+
+    def _member(self, node: nodes.Member) -> Value:
+        target, key = self.value(node.target), self.value(node.key)
+        if isinstance(target, Cycler):
+            return target.current if key == "current" else UNDEFINED
+        return member(target, key, self._budget)
+
+    def _block(self, node: nodes.Block) -> None:
+        self._scope = _Scope(parent=self._scope)
+        self._body(node.body)
+        self._scope = self._scope.parent or self._scope
+
+    def _call_block(self, node: nodes.CallBlock) -> None:
+        name = node.call.target.name if isinstance(node.call.target, nodes.Name) else ""
+        scope = self._scope.find(name)
+        macro = scope.names[name] if scope is not None else None
+        if not isinstance(macro, _Macro):
+            raise TemplateError(f"There is no macro {name!r:.60} to call.", node.offset)
+        caller = _Macro(nodes.Macro(node.offset, "caller", node.parameters, node.body), self._scope)
+        positional, named = self._arguments(node.call.arguments)
+        self._write(self._expand(macro, positional, {**named, "caller": caller}))
 
     def _slice(self, node: nodes.Slice) -> Value:
         start, stop, step = (None if part is None else self.value(part) for part in (node.start, node.stop, node.step))
@@ -268,6 +298,8 @@ class Interpreter:
             receiver = self.value(target.target)
             name = to_text(self.value(target.key), self._budget)
             positional, named = self._arguments(node.arguments)
+            if isinstance(receiver, Cycler):
+                return receiver.call(name)
             method = find_method(receiver, name)
             return self._guarded(
                 f"The method {name!r}", lambda: method(self._budget, receiver, *positional, **named), offset
@@ -276,6 +308,8 @@ class Interpreter:
         positional, named = self._arguments(node.arguments)
         if scope is not None and isinstance(macro := scope.names[target.name], _Macro):
             return self._expand(macro, positional, named)
+        if scope is not None and isinstance(joiner := scope.names[target.name], Joiner):
+            return joiner.call()
         function = self._functions.get(target.name) if scope is None and target.name not in self._context else None
         if function is None:
             raise TemplateError(f"There is no function {target.name!r:.60}.", offset)
@@ -292,6 +326,8 @@ class Interpreter:
                 names[name] = named.get(name, UNDEFINED)
             else:
                 names[name] = self.value(default)
+        if isinstance(caller := named.get("caller"), _Macro):
+            names["caller"] = caller
         outer, self._scope = self._scope, _Scope(names, macro.scope)
         text = self._captured(macro.node.body)
         self._scope = outer

@@ -150,6 +150,11 @@ def _reversed(budget: Budget, items: list[Value]) -> list[Value]:
     return list(items)[::-1]
 
 
+def _sorted(budget: Budget, items: list[Value]) -> list[Value]:
+    budget.items(len(items))
+    return sorted(items, key=lambda item: to_text(item, budget))
+
+
 def _to_fixed(budget: Budget, value: float, digits: Value = 0) -> str:
     return f"{value:.{max(0, min(100, whole(digits, 0)))}f}" if math.isfinite(value) else to_text(value, budget)
 
@@ -189,6 +194,7 @@ _LIST: dict[str, Method] = {
     "concat": _concat_list,
     "flat": _flat,
     "reverse": _reversed,
+    "sort": _sorted,
     "at": _at,
     "toString": lambda budget, items: to_text(items, budget),
 }

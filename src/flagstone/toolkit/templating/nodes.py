@@ -181,6 +181,22 @@ class Set(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Block(Node):
+    """``{% block name %}…{% endblock %}``: its body, as no template can extend another one here."""
+
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class CallBlock(Node):
+    """``{% call(a) macro() %}…{% endcall %}``: a macro that may ask for the body with ``caller()``."""
+
+    call: Call
+    parameters: tuple[tuple[str, Expression | None], ...]
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
 class Macro(Node):
     """``{% macro name(a, b=1) %}…{% endmacro %}``."""
 
@@ -198,5 +214,5 @@ class FilterBlock(Node):
     body: Body
 
 
-Statement: TypeAlias = Text | Output | If | Switch | For | Set | Macro | FilterBlock
+Statement: TypeAlias = Text | Output | If | Switch | For | Set | Macro | Block | CallBlock | FilterBlock
 Body: TypeAlias = tuple[Statement, ...]

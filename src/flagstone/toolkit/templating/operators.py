@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from flagstone.toolkit.templating.faults import TemplateError
 from flagstone.toolkit.templating.limits import Budget
 from flagstone.toolkit.templating.values import (
+    UNDEFINED,
     Value,
     equal,
     is_list,
@@ -23,9 +24,16 @@ from flagstone.toolkit.templating.values import (
 
 def concatenate(left: Value, right: Value, budget: Budget) -> str:
     """``~``, and ``+`` when one side is a text."""
-    first, second = to_text(left, budget), to_text(right, budget)
+    first, second = spoken(left, budget), spoken(right, budget)
     budget.text(len(first) + len(second))
     return first + second
+
+
+def spoken(value: Value, budget: Budget) -> str:
+    """How a value reads as a part of a text: null and undefined are words there, as in JavaScript."""
+    if value is None:
+        return "null"
+    return "undefined" if value is UNDEFINED else to_text(value, budget)
 
 
 def _add(left: Value, right: Value, budget: Budget) -> Value:
@@ -50,6 +58,8 @@ def _remainder(left: float, right: float) -> float:
 
 
 def _power(left: float, right: float) -> float:
+    if isinstance(right, float) and math.isnan(right):
+        return math.nan
     try:
         result = float(left) ** float(right)
     except (OverflowError, ZeroDivisionError):
@@ -87,9 +97,9 @@ def contains(needle: Value, haystack: Value, budget: Budget) -> bool:
         budget.spend(1 + len(haystack))
         return any(same(needle, item) for item in haystack)
     if isinstance(haystack, str):
-        return to_text(needle, budget) in haystack
+        return spoken(needle, budget) in haystack
     if isinstance(haystack, Mapping):
-        return to_text(needle, budget) in haystack
+        return spoken(needle, budget) in haystack
     raise TemplateError("The right side of 'in' must be a list, a text or an object.")
 
 

@@ -10,7 +10,10 @@ from flagstone.toolkit.templating.lexer import Segment, Syntax, segments
 from flagstone.toolkit.templating.limits import Budget
 from flagstone.toolkit.templating.nodes import (
     Arguments,
+    Block,
     Body,
+    Call,
+    CallBlock,
     Expression,
     FilterBlock,
     For,
@@ -24,7 +27,7 @@ from flagstone.toolkit.templating.nodes import (
     Text,
 )
 
-_LOADING = frozenset({"include", "import", "from", "extends", "block"})
+_LOADING = frozenset({"include", "import", "from", "extends"})
 
 
 def parse(source: str, syntax: Syntax, budget: Budget) -> Body:
@@ -45,6 +48,8 @@ class _Parser:
             "macro": self._macro,
             "filter": self._filter,
             "switch": self._switch,
+            "block": self._block,
+            "call": self._call,
         }
 
     def template(self) -> Body:
@@ -142,20 +147,42 @@ class _Parser:
         self._close(after)
         return Set(offset, tuple(names), None, body)
 
-    def _macro(self, offset: int, reader: ExpressionParser) -> Statement:
-        name = reader.name()
-        arguments = reader.arguments()
+    def _block(self, offset: int, reader: ExpressionParser) -> Statement:
+        reader.name()
         reader.finish()
+        body, _, after = self._body("block", offset, "endblock")
+        if after is not None and not after.done:
+            after.name()
+        self._close(after)
+        return Block(offset, body)
+
+    def _call(self, offset: int, reader: ExpressionParser) -> Statement:
+        parameters = self._parameters(reader.arguments()) if reader.peek("(") else ()
+        call = reader.expression()
+        reader.finish()
+        if not isinstance(call, Call):
+            raise TemplateError("{% call %} needs a call of a macro.", offset)
+        body, _, after = self._body("call", offset, "endcall")
+        self._close(after)
+        return CallBlock(offset, call, parameters, body)
+
+    @staticmethod
+    def _parameters(arguments: Arguments) -> tuple[tuple[str, Expression | None], ...]:
         parameters: list[tuple[str, Expression | None]] = []
         for parameter in arguments.positional:
             if not isinstance(parameter, Name):
                 raise TemplateError("The parameters of a macro must be names.", parameter.offset)
             parameters.append((parameter.name, None))
-        parameters.extend(arguments.named)
+        return (*parameters, *arguments.named)
+
+    def _macro(self, offset: int, reader: ExpressionParser) -> Statement:
+        name = reader.name()
+        parameters = self._parameters(reader.arguments())
+        reader.finish()
         body, _, after = self._body("macro", offset, "endmacro")
         if after is not None and not after.done:
             after.name()
-        return Macro(offset, name, tuple(parameters), body)
+        return Macro(offset, name, parameters, body)
 
     def _filter(self, offset: int, reader: ExpressionParser) -> Statement:
         name = reader.name()
@@ -179,4 +206,10 @@ class _Parser:
                 otherwise = body
             else:
                 cases.append((test, body))
+        # As in JavaScript, a case without a body goes on with the next one.
+        following = otherwise
+        for place in range(len(cases) - 1, -1, -1):
+            test, body = cases[place]
+            following = body or following
+            cases[place] = (test, following)
         return Switch(offset, subject, tuple(cases), otherwise)

@@ -15,6 +15,9 @@ _WORD = re.compile(r"\w+")
 _INTEGER = re.compile(r"\s*([+-]?\d+)")
 _DECIMAL = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 _TAG = re.compile(r"</?[A-Za-z]")
+_AROUND_LINK = re.compile(r"(?:\(|<|&lt;)?(.*?)(?:\.|,|\)|\n|&gt;)?", re.DOTALL)
+_MAIL = re.compile(r"[\w.!#$%&'*+\-/=?^`{|}~]+@[a-z\d-]+(?:\.[a-z\d-]+)+", re.IGNORECASE | re.ASCII)
+_SITE = re.compile(r"\.(?:org|net|com)(?::|/|$)")
 _HTML = str.maketrans({"&": "&amp;", '"': "&quot;", "'": "&#39;", "<": "&lt;", ">": "&gt;", "`": "&#96;"})
 _URL_SAFE = "!'()*-._~"
 
@@ -57,6 +60,27 @@ def _indent(budget: Budget, value: Value, width: Value = 4, indentfirst: Value =
     budget.text(len(text) + lines * blank)
     indented = text.replace("\n", "\n" + " " * blank)
     return " " * blank + indented if truthy(indentfirst) else indented
+
+
+def _link(word: str, length: int, attributes: str) -> str:
+    found = _AROUND_LINK.fullmatch(word)
+    url = found.group(1) if found else word
+    if url.startswith(("http://", "https://")):
+        return f'<a href="{url}"{attributes}>{url[:length]}</a>'
+    if url.startswith("www."):
+        return f'<a href="http://{url}"{attributes}>{url[:length]}</a>'
+    if _MAIL.fullmatch(url):
+        return f'<a href="mailto:{url}">{url}</a>'
+    return f'<a href="http://{url}"{attributes}>{url[:length]}</a>' if _SITE.search(url) else word
+
+
+def _urlize(budget: Budget, value: Value, length: Value = UNDEFINED, nofollow: Value = False) -> str:
+    """Addresses become links; nothing is escaped, as nothing else of a template is."""
+    text = to_text(value, budget)
+    shown = whole(length, len(text))
+    attributes = ' rel="nofollow"' if nofollow is True else ""
+    budget.text(4 * len(text) + 60 * (text.count(".") + 1))
+    return "".join(_link(word, shown, attributes) for word in re.split(r"(\s+)", text))
 
 
 def _replace(budget: Budget, value: Value, old: Value, new: Value = "", count: Value = -1) -> Value:
@@ -160,5 +184,6 @@ FILTERS: dict[str, Callable[..., Value]] = {
     "truncate": _truncate,
     "upper": _plain(str.upper),
     "urlencode": _urlencode,
+    "urlize": _urlize,
     "wordcount": _wordcount,
 }

@@ -119,16 +119,25 @@ def _as_float(value: int) -> float:
 
 def _number_text(value: float) -> str:
     if isinstance(value, int):
-        return str(value) if abs(value) < 10**21 else _number_text(_as_float(value))
+        return str(value) if abs(value) <= _SAFE_INTEGER else _number_text(_as_float(value))
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
+        return _long_text(value)
     text = repr(value)
     mantissa, exponent, power = text.partition("e")
     if exponent and -7 < int(power) < 0:
         return f"{value:.{len(mantissa.replace('-', '').replace('.', '')) - 1 - int(power)}f}"
     return f"{mantissa.removesuffix('.0')}e{int(power):+d}" if exponent else text
+
+
+def _long_text(value: float) -> str:
+    """The shortest digits that mean this number, then zeros: JavaScript does not print digits that it does not know."""
+    mantissa, exponent, power = repr(value).partition("e")
+    if not exponent:
+        return mantissa.removesuffix(".0")
+    whole_part, _, rest = mantissa.partition(".")
+    return whole_part + rest.ljust(int(power), "0")
 
 
 def to_text(value: Value, budget: Budget) -> str:
