@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from flagstone.contracts.approvals import ApprovalRule
-from flagstone.contracts.base import Wire
+from flagstone.contracts.base import JSON, Wire
 from flagstone.contracts.policy import Verdict
 
 ChangeOp = Literal["create", "change", "delete", "run", "none"]
@@ -53,6 +53,10 @@ class PlannedStep(Wire):
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
     """What cannot be known before the run, said in words."""
+    inputs: dict[str, JSON] = Field(default_factory=dict)
+    """What the action would be given, with secrets masked; empty when it is not known yet."""
+    outputs: dict[str, JSON] = Field(default_factory=dict)
+    """What it would give, as far as that can be foretold."""
     permission: str = ""
     allowed: bool = True
     reason: str = ""
@@ -67,6 +71,8 @@ class Plan(Wire):
     title: str
     steps: tuple[PlannedStep, ...] = ()
     files: tuple[PlannedFile, ...] = ()
+    output: dict[str, JSON] = Field(default_factory=dict)
+    """The output of the run (links, text and others), as far as it can be foretold."""
     problems: tuple[str, ...] = ()
     """Faults that would make the run fail; a plan with problems cannot be started."""
     verdicts: tuple[Verdict, ...] = ()

@@ -82,6 +82,10 @@ class RunRequest(Wire):
     workflow: WorkflowDefinition
     inputs: dict[str, JSON] = Field(default_factory=dict)
     secrets: dict[str, SecretStr] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
+    """For a preview only: the files beside a template that is not registered yet, path to base64; the workflow's
+    ``base`` is then ``inline:template.yaml``.
+    """
     subjects: tuple[str, ...] = ()
     """Entity refs the run is about, as far as known before."""
     owner: str | None = None

@@ -29,6 +29,8 @@ class Reading:
     workflow: WorkflowDefinition
     actor: Principal
     scratch: Path
+    inline: Path | None = None
+    """The folder of the files that came with the request."""
 
 
 class Sources:
@@ -80,6 +82,8 @@ class Sources:
         path = _relative(url)
         if kind == "file" and target:
             return self._folder(Path(target), path, url)
+        if kind == "inline":
+            return _opened(Root(reading.inline or reading.scratch), path, url)
         if kind == "hosted" and target:
             name, template = _split_hosted(target)
             version = reading.workflow.version

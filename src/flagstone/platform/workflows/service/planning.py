@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from flagstone.contracts.plans import Change, ChangeKind, ChangeOp, Plan, PlannedStep
@@ -27,9 +28,11 @@ from flagstone.platform.runs import (
     condition_holds,
     parse_inputs,
     render_inputs,
+    render_output,
     to_outputs,
     turns_of,
 )
+from flagstone.platform.workflows.service.inline import unpacked
 from flagstone.platform.workflows.service.listing import FileListing
 from flagstone.sdk import Action
 
@@ -74,6 +77,8 @@ class _Progress:
     steps: list[PlannedStep] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     complete: bool = True
+    inline: Path | None = None
+    """Where the files are that came with the request."""
 
     def scope(self, each: Mapping[str, Any] | None = None) -> Scope:
         masks = dict.fromkeys(self.request.secrets, MASK)
@@ -95,6 +100,7 @@ class Planner:
         """The change set, sealed. Equal requests in an equal world give equal digests."""
         with self._workspaces.throw_away() as files:
             progress = _Progress(request, actor, files, FileListing(files.files))
+            progress.inline = unpacked(request.files, files.scratch)
             for definition in request.workflow.steps:
                 if progress.problems:
                     progress.steps.append(_not_reached(definition))
@@ -104,11 +110,13 @@ class Planner:
             hide = str(files.scratch.parent)
             problems = tuple(text.replace(hide, "the workspace") for text in progress.problems)
             planned_files = progress.listing.files()
+            output = _output(progress)
         start = self._access.decide(actor, START, owner=request.owner)
         return Plan(
             title=request.workflow.title,
             steps=tuple(progress.steps),
             files=planned_files,
+            output=output,
             problems=problems,
             complete=progress.complete and not problems,
             allowed=start.allowed and all(step.allowed for step in progress.steps),
@@ -171,17 +179,18 @@ class Planner:
         rendered = render_inputs(definition, scope)
         decision = self._access.decide(actor, action.permission, owner=request.owner)
         reason = "" if decision.allowed else f"{decision.reason} {decision.hint}".strip()
-        about = {"permission": action.permission, "allowed": decision.allowed, "reason": reason}
+        about: dict[str, Any] = {"permission": action.permission, "allowed": decision.allowed, "reason": reason}
+        about |= {"inputs": rendered.masked, "undo": type(action).undo is not Action.undo}
         try:
             inputs = parse_inputs(action, rendered.values, definition.id)
         except FlagstoneError:
             if not _depends_on_steps(definition.input):
                 raise
             note = "It cannot be previewed: its input is only known when the steps before it have run."
-            progress.steps.append(_bare(definition, step_id, notes=(note,), **about))
+            progress.steps.append(_bare(definition, step_id, notes=(note,), **{**about, "inputs": {}}))
             progress.complete = False
             return None
-        reading = Reading(request.workflow, actor, progress.files.scratch)
+        reading = Reading(request.workflow, actor, progress.files.scratch, progress.inline)
         place = Place(_TASK, step_id, actor, request.owner, progress.files, reading, self._sources, self._access)
         context = PlanningContext(place)
         found = action.plan(context, inputs)
@@ -193,9 +202,18 @@ class Planner:
             progress.complete = False
         notes = (*rendered.warnings, *context.warnings, *context.notes)
         summary = action.title if not context.changes else _summary(context.changes)
-        changes = tuple(context.changes)
-        progress.steps.append(_bare(definition, step_id, summary=summary, changes=changes, notes=notes, **about))
+        about |= {"changes": tuple(context.changes), "outputs": outputs}
+        progress.steps.append(_bare(definition, step_id, summary=summary, notes=notes, **about))
         return outputs
+
+
+def _output(progress: _Progress) -> dict[str, Any]:
+    """Of the whole run; nothing when it depends on what is only known later."""
+    try:
+        found: dict[str, Any] = render_output(progress.request.workflow.output, progress.scope())
+    except FlagstoneError:
+        return {}
+    return found
 
 
 def _bare(definition: StepDefinition, step_id: str | None = None, **more: Any) -> PlannedStep:

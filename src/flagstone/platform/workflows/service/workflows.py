@@ -33,6 +33,12 @@ class WorkflowService:
         Raises Invalid for bad inputs, Conflict when a plan was seen and is another one by now, Denied.
         """
         request = checked(request, self._registry)
+        if request.files:
+            raise Invalid(
+                "workflows.preview_only",
+                "A template that comes with its files can be previewed, not run.",
+                hint="Register it in the catalog, then run it.",
+            )
         # Asked again with the same key: the world has changed by the first run itself, so its plan means nothing now.
         known = self._runs.known(request, actor)
         if known is not None:
