@@ -11,10 +11,10 @@ from flagstone.foundation.audit import PlatformAudit
 from flagstone.foundation.events import PlatformEvents
 from flagstone.foundation.identity import IdentityService
 from flagstone.platform.repositories import api
-from flagstone.platform.repositories.actions import DeleteRepository, PublishGit
+from flagstone.platform.repositories.actions import DeleteRepository, PublishGit, PublishPullRequest
 from flagstone.platform.repositories.permissions import PERMISSIONS
 from flagstone.platform.repositories.ports import RepositoryFolders
-from flagstone.platform.repositories.service import ChangeService, Pushes, RepositoryService
+from flagstone.platform.repositories.service import ChangeService, Proposals, Pushes, RepositoryService
 from flagstone.platform.repositories.settings import RepositoriesSettings
 from flagstone.platform.repositories.store import ChangeStore, RepositoryStore
 from flagstone.platform.runs import HostedFiles
@@ -56,6 +56,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     )
     deps.provide(service)
     deps.provide(changes)
+    deps.provide(Proposals(changes, folders, pushes))
     deps.provide(service, as_=HostedFiles)
     identity = deps.get(IdentityService)
     git = api.git_app(service, pushes, changes, folders.environment, identity.principal_for_token, settings)
@@ -76,7 +77,11 @@ def flagstone_register_actions(deps: Deps) -> Iterable[Action]:
     """The actions of this slice."""
     service = deps.get(RepositoryService)
     settings = deps.settings("repositories", RepositoriesSettings)
-    return [PublishGit(service, settings.author_email), DeleteRepository(service)]
+    return [
+        PublishGit(service, settings.author_email),
+        PublishPullRequest(deps.get(Proposals), settings.author_email),
+        DeleteRepository(service),
+    ]
 
 
 def base_url(server: ServerSettings) -> str:

@@ -179,7 +179,7 @@ class GitRepository:
 
     def commit_tree(
         self,
-        files: Mapping[str, tuple[bytes, bool]],
+        files: Mapping[str, tuple[bytes, bool] | None],
         *,
         message: str,
         author: Author,
@@ -187,17 +187,19 @@ class GitRepository:
         date: datetime,
         parents: Sequence[str] = (),
         committer: Author | None = None,
+        on_top: bool = False,
     ) -> str:
         """Commit exactly these files (path to content and executable bit) on a branch; returns the commit id.
 
-        The same arguments give the same id, so doing it twice equals doing it once. The branch moves only if it stands
-        at the first parent (or does not exist, without parents). Raises Conflict when it moved meanwhile.
+        ``on_top``: the files of the first parent stay, and None deletes one. The same arguments give the same id, so
+        doing it twice equals doing it once. The branch moves only if it stands at the first parent (or does not exist,
+        without parents). Raises Conflict when it moved meanwhile.
         """
         ref = f"refs/heads/{branch_name(branch)}"
         for parent in parents:
             commit_id(parent)
         temporary = f"refs/flagstone/import/{new_id()}"
-        stream = _import_stream(files, message, author, committer or author, date, parents, temporary)
+        stream = _import_stream(files, message, author, committer or author, date, parents, temporary, on_top)
         done = self._git("fast-import", "--quiet", "--date-format=raw", input=stream)
         commit = done.out.decode().strip()
         if self.head(branch) == commit:
@@ -322,13 +324,14 @@ def _failure(command: str, done: Completed, missing: str | None) -> FlagstoneErr
 
 
 def _import_stream(
-    files: Mapping[str, tuple[bytes, bool]],
+    files: Mapping[str, tuple[bytes, bool] | None],
     message: str,
     author: Author,
     committer: Author,
     date: datetime,
     parents: Sequence[str],
     ref: str,
+    on_top: bool,
 ) -> bytes:
     stamp = f"{int(date.timestamp())} +0000"
     text = message.strip().encode() + b"\n"
@@ -337,10 +340,16 @@ def _import_stream(
         b"data %d\n%s\n" % (len(text), text),
     ]
     parts += [f"{'merge' if number else 'from'} {parent}\n".encode() for number, parent in enumerate(parents)]
-    parts.append(b"deleteall\n")
-    for path in sorted(files):
-        data, executable = files[path]
+    if not on_top:
+        parts.append(b"deleteall\n")
+    # Deletions first: a folder may make room for a file of its name.
+    for path in sorted(files, key=lambda path: (files[path] is not None, path)):
+        content = files[path]
         quoted = file_path(path).replace('"', '\\"')
+        if content is None:
+            parts.append(f'D "{quoted}"\n'.encode())
+            continue
+        data, executable = content
         parts.append(f'M {"100755" if executable else "100644"} inline "{quoted}"\ndata {len(data)}\n'.encode())
         parts += [data, b"\n"]
     parts.append(b"\nget-mark :1\n")

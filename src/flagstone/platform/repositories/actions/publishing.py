@@ -1,4 +1,4 @@
-"""The actions of this slice: ``publish:git`` and ``flagstone:repository:delete``."""
+"""``publish:git`` and ``flagstone:repository:delete``."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class PublishGit(Action):
 
     def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
         """The repository and how many files it starts with."""
-        name = _name(inputs.repo_url)
+        name = repository_name(inputs.repo_url, self.id)
         self._service.check_free(name, ctx.actor)
         files = read_files(ctx.workspace, inputs.source_path)
         count = f"{len(files)} file{'' if len(files) == 1 else 's'}"
@@ -64,7 +64,7 @@ class PublishGit(Action):
 
     def run(self, ctx: ActionContext, inputs: Any) -> Outputs:
         """Create it, whole or not at all."""
-        name = _name(inputs.repo_url)
+        name = repository_name(inputs.repo_url, self.id)
         files = read_files(ctx.workspace, inputs.source_path)
         author = Author(inputs.author_name or ctx.actor.name, inputs.author_email or self._author_email)
         made = self._service.create(
@@ -108,6 +108,7 @@ class DeleteRepository(Action):
     title = "Delete a git repository"
     permission = DELETE
     idempotency = "natural"
+    without_undo = "What is deleted cannot be brought back."
 
     class Input(Inputs):
         """Which one."""
@@ -171,12 +172,13 @@ def read_files(workspace: Files, folder: str) -> dict[str, tuple[bytes, bool]]:
     return found
 
 
-def _name(repo_url: str) -> str:
+def repository_name(repo_url: str, action: str) -> str:
+    """``project/name`` of a ``repoUrl`` in the built-in hosting. Raises Invalid for other hosts."""
     url = parse_repo_url(repo_url)
     if url.host != HOST:
         raise Invalid(
             "repositories.other_host",
-            f"publish:git creates repositories in the built-in hosting, not on {url.host!r}.",
-            hint=f"Use {HOST}?owner={url.project}&repo={url.repository}.",
+            f"{action} works with repositories in the built-in hosting, not on {url.host!r}.",
+            hint=f"Use {HOST}?owner={url.project}&repo={url.repository}, or publish:github for GitHub.",
         )
     return url.name
