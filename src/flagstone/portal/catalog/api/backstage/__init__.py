@@ -4,8 +4,8 @@ Answers are spliced from stored JSON. What is said once about a revision of the 
 """
 
 from flagstone.portal.catalog.api.backstage.direct import direct
-from flagstone.portal.catalog.api.backstage.errors import error_response
 from flagstone.portal.catalog.api.backstage.routes import BackstageServices, router
+from flagstone.toolkit.web.backstage_errors import error_response
 
 PREFIX = "/api/catalog"
 

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flagstone.kernel.errors import FlagstoneError
-from flagstone.portal.catalog.api.backstage.errors import error_response
+from flagstone.toolkit.web.backstage_errors import error_response
 
 _PREFIX = "/api/catalog/"
 _PARAMETER = re.compile(r"\{(\w+)\}")

@@ -1,9 +1,9 @@
-"""Errors as Backstage's clients read them: they branch on the name."""
+"""Errors as Backstage's clients read them: they branch on the name. For every API that speaks its protocols."""
 
 from __future__ import annotations
 
-from fastapi import Request
-from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from flagstone.kernel.errors import FlagstoneError
 
@@ -18,7 +18,7 @@ _NAMES = {
 
 
 def error_response(request: Request, error: FlagstoneError) -> Response:
-    """The answer to an error below ``/api/catalog``."""
+    """The answer to an error below ``/api/<plugin>``; the plugin's clients expect addresses without that prefix."""
     status = 400 if error.status in (413, 422) else error.status
     message = "; ".join([error.message, *(str(problem) for problem in error.problems)])
     if error.code == "access.sign_in_needed":
@@ -27,7 +27,7 @@ def error_response(request: Request, error: FlagstoneError) -> Response:
         message = f"{message} {error.hint}"
     path = (request.scope.get("raw_path") or request.url.path.encode()).decode("ascii", "replace")
     query = request.scope["query_string"].decode("ascii", "replace")
-    url = path.removeprefix("/api/catalog") + (f"?{query}" if query else "")
+    url = "/".join(["", *path.split("/")[3:]]) + (f"?{query}" if query else "")
     body = {
         "error": {"name": _NAMES.get(status, "Error"), "message": message, "code": error.code},
         "request": {"method": request.method, "url": url or "/"},
