@@ -9,6 +9,7 @@ RUN_CHANGE = "self_service.run.change"
 DEPLOYMENT_READ = "self_service.deployment.read"
 DEPLOYMENT_CHANGE = "self_service.deployment.change"
 REPOSITORY_READ = "self_service.repository.read"
+REPOSITORY_CHANGE = "self_service.repository.change"
 
 PERMISSIONS = [
     Permission(RUN_READ, "See runs, their steps and their logs.", "viewer"),
@@ -16,4 +17,5 @@ PERMISSIONS = [
     Permission(DEPLOYMENT_READ, "See what runs where, and its logs.", "viewer"),
     Permission(DEPLOYMENT_CHANGE, "Deploy, stop, start and delete what an entity describes.", "maintainer", owner=True),
     Permission(REPOSITORY_READ, "Look into repositories of the built-in hosting.", "viewer"),
+    Permission(REPOSITORY_CHANGE, "Open, merge and close change requests.", "developer"),
 ]

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
 from flagstone.contracts.gateway import GatewayInfo
-from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
+from flagstone.contracts.repositories import BranchView, CommitView, FileContent, RepositoryView, TreeEntry
 from flagstone.foundation.access import permit
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import NotFound
@@ -58,6 +58,8 @@ class RepositoryPage:
     readme_name: str
     readme: Markup | None
     readme_text: str
+    branches: tuple[BranchView, ...]
+    open_changes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,13 @@ class _Browser:
             readme_name=readme.name if readme else "",
             readme=document(name, f"{folder}/README.md" if folder else "README.md", text) if marked and text else None,
             readme_text=text,
+            branches=tuple(self._gateway.list_branches(name, principal)) if repository.head and not folder else (),
+            open_changes=0 if folder else self._open_changes(name, principal),
         )
+
+    def _open_changes(self, name: str, principal: Principal) -> int:
+        found = self._gateway.list_changes(name, principal, state=("open",), limit=1)
+        return len(found.items) if found.total is None else found.total
 
     def file(self, principal: Principal, name: str, path: str) -> FilePage:
         """A file. Raises NotFound."""
