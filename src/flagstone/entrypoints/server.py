@@ -21,6 +21,7 @@ from rich.console import Console
 from flagstone import __version__
 from flagstone.app.build import Application, build
 from flagstone.app.rooms import Rooms, load_settings
+from flagstone.contracts.locations import guess_type
 from flagstone.entrypoints.datafolder import DataFolder
 from flagstone.foundation.identity import FIRST_ADMIN, IdentityService
 from flagstone.kernel.actor import system
@@ -140,8 +141,9 @@ def _locations(options: StartOptions, folder: DataFolder) -> dict[str, Any]:
         found.append({"type": "file", "target": str(acme / "catalog-info.yaml")})
         kinds = [str(file) for file in sorted((acme / "kinds").glob("*.kind.yaml"))]
     for location in locations:
-        if location.startswith(("http://", "https://")):
-            found.append({"type": "url", "target": location})
+        kind = guess_type(location)
+        if kind in ("url", "git"):
+            found.append({"type": kind, "target": location})
         else:
             path = Path(location).expanduser().resolve()
             folders.append(str(_folder_of(path)))

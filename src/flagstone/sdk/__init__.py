@@ -26,6 +26,7 @@ from flagstone.sdk.runtimes import (
 from flagstone.sdk.slices import NavItem, PaletteEntry, Slice
 from flagstone.sdk.sources import (
     EntitySource,
+    GitReader,
     ListingSource,
     SourceContext,
     SourceEntry,
@@ -50,6 +51,7 @@ __all__ = [
     "EntitySource",
     "FileStat",
     "Files",
+    "GitReader",
     "HttpAnswer",
     "HttpClient",
     "Inputs",

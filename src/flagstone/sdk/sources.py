@@ -35,6 +35,35 @@ class SourceSnapshot:
     """Parts that could not be read: what was read from them before is kept."""
 
 
+class GitEntry(Protocol):
+    """One thing in a commit."""
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+
+    @property
+    def type(self) -> str:
+        """``blob`` for a file; others are folders, links and submodules."""
+
+    @property
+    def object_id(self) -> str:
+        """Changes with its content."""
+
+
+class GitReader(Protocol):
+    """Repositories on other servers. All methods may raise NotFound, Denied, Invalid or Unavailable."""
+
+    def head(self, url: str, ref: str = "") -> str:
+        """The commit of a branch or tag, or of the default branch."""
+
+    def tree(self, url: str, commit: str) -> Sequence[GitEntry]:
+        """Everything in a commit."""
+
+    def file(self, url: str, commit: str, path: str, *, max_bytes: int) -> bytes:
+        """One file of a commit."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """What a source may use."""
@@ -50,6 +79,10 @@ class SourceContext:
     repository_head: Callable[[str], str | None]
     """(repository) -> commit id of the default branch."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    git: GitReader | None = None
+    """Repositories on other servers, where the process may read them."""
+    headers: Callable[[str], Mapping[str, str]] = lambda _host: {}
+    """What identifies us to a host (``host`` or ``host:port``): headers for ``fetch``."""
 
 
 @dataclass(frozen=True, slots=True)

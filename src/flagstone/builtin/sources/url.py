@@ -46,6 +46,24 @@ class UrlSource:
         return _fetch(target, ctx, None).body
 
 
+def raw_address(target: str) -> str:
+    """Where the file itself is, for the address of the page of GitHub, GitLab, Gitea or Bitbucket that shows it."""
+    parts = urlsplit(target)
+    names = parts.path.split("/")
+    if parts.hostname == "github.com" and len(names) > 5 and names[3] in ("blob", "raw"):
+        path = "/".join([*names[:3], *names[4:]])
+        return parts._replace(netloc="raw.githubusercontent.com", path=path).geturl()
+    if "/-/blob/" in parts.path:
+        return parts._replace(path=parts.path.replace("/-/blob/", "/-/raw/", 1)).geturl()
+    if len(names) > 5 and names[3] == "blob":
+        return parts._replace(path="/".join([*names[:3], "raw", *names[4:]])).geturl()
+    if parts.hostname == "bitbucket.org" and len(names) > 5 and names[3] == "src":
+        return parts._replace(path="/".join([*names[:3], "raw", *names[4:]])).geturl()
+    if len(names) > 6 and names[3:5] == ["src", "branch"]:
+        return parts._replace(path="/".join([*names[:3], "raw", *names[4:]])).geturl()
+    return target
+
+
 def _check(target: str) -> None:
     parts = urlsplit(target)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -53,7 +71,9 @@ def _check(target: str) -> None:
 
 
 def _fetch(target: str, ctx: SourceContext, etag: str | None) -> Fetched:
-    answer: Fetched = ctx.fetch(target, headers={"Accept": "application/yaml, text/plain, */*"}, etag=etag)
+    known = ctx.headers(urlsplit(target).netloc)
+    headers = {"Accept": "application/yaml, text/plain, */*", **known}
+    answer: Fetched = ctx.fetch(raw_address(target), headers=headers, etag=etag)
     if answer.status in (401, 403):
         raise Denied("source.refused", f"{target} answers {answer.status}: access is refused.")
     if answer.status in (404, 410):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.syntax import Syntax
 
+from flagstone.contracts.locations import guess_type
 from flagstone.kernel.refs import parse_ref
 from flagstone.toolkit.cli import session
 from flagstone.toolkit.cli.session import AsJson, Token, Url
@@ -123,7 +124,7 @@ def register_location(
         str, typer.Argument(help="Catalog file: a URL, a path on the server, or project/repository/path.")
     ],
     type_: Annotated[
-        str | None, typer.Option("--type", help="url, file or hosted.", show_default="by the look of it")
+        str | None, typer.Option("--type", help="url, git, file or hosted.", show_default="by the look of it")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would appear.")] = False,
     url: Url = None,
@@ -132,7 +133,7 @@ def register_location(
 ) -> None:
     """Register a catalog file."""
     with session(url, token, as_json) as here:
-        kind = type_ or ("url" if "://" in target else "file" if target.startswith("/") else "hosted")
+        kind = type_ or guess_type(target)
         found = here.client.post(
             "/api/v1/locations", {"type": kind, "target": target}, dry_run="true" if dry_run else None
         )

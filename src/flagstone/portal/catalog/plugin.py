@@ -9,6 +9,7 @@ from flagstone.contracts.gateway import RunGateway
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PortalAudit
 from flagstone.foundation.events import PortalEvents
+from flagstone.foundation.vault import VaultService
 from flagstone.kernel.actor import Principal, system
 from flagstone.portal.catalog import api, web
 from flagstone.portal.catalog.api import backstage
@@ -19,6 +20,7 @@ from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.permissions import PERMISSIONS
 from flagstone.portal.catalog.service.backstage import BackstageLocations, BackstageReads, BackstageValidation
 from flagstone.portal.catalog.service.catalog import CatalogService
+from flagstone.portal.catalog.service.credentials import Credentials
 from flagstone.portal.catalog.service.declared import DeclaredKinds, read_kinds
 from flagstone.portal.catalog.service.ingest import IngestService
 from flagstone.portal.catalog.service.insight import InsightService
@@ -33,7 +35,9 @@ from flagstone.portal.catalog.web.cards import CardRegistry
 from flagstone.portal.catalog.web.declared_cards import declared_cards
 from flagstone.sdk import Deps, NavItem, PaletteEntry, Slice, SourceContext, UICard, hookimpl
 from flagstone.toolkit.db import PortalDatabase
+from flagstone.toolkit.git import GitEnvironment, RemoteRepositories
 from flagstone.toolkit.http import AllowedHost, Fetcher
+from flagstone.toolkit.settings.server import ServerSettings
 from flagstone.toolkit.settings.sources import SourcesSettings
 from flagstone.toolkit.web.icons import icon_name
 from flagstone.toolkit.web.pages import Pages
@@ -54,7 +58,11 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     declared = DeclaredKinds(read_kinds([*settings.kinds, *settings.extra_kinds]))
     deps.provide(declared)
     pool = WorkerPool(start_worker)
-    ingest = IngestService(store, kinds, (), source_context(gateway, settings, reading, fetcher), settings, pool=pool)
+    known = Credentials(reading.credentials, deps.get(VaultService))
+    cache = Path(deps.settings("server", ServerSettings).data_dir).expanduser().resolve() / "git-cache"
+    git = RemoteRepositories(cache, GitEnvironment(cache / ".home"), fetcher, known.of_git)
+    context = source_context(gateway, settings, reading, fetcher, git, known)
+    ingest = IngestService(store, kinds, (), context, settings, pool=pool)
     catalog = CatalogService(store, kinds)
     locations = LocationService(store, ingest, access, audit)
     records, stars = RecordService(store, catalog, ingest, access), StarService(store)
@@ -139,7 +147,12 @@ def flagstone_register_ui_cards(deps: Deps) -> Iterable[UICard]:
 
 
 def source_context(
-    gateway: RunGateway, settings: CatalogSettings, reading: SourcesSettings, fetcher: Fetcher
+    gateway: RunGateway,
+    settings: CatalogSettings,
+    reading: SourcesSettings,
+    fetcher: Fetcher,
+    git: RemoteRepositories,
+    known: Credentials,
 ) -> SourceContext:
     """What sources may use: the allowed folders and hosts, and the hosted repositories behind the gateway."""
     reader: Principal = system("catalog")
@@ -150,6 +163,8 @@ def source_context(
         list_repository_tree=lambda name, commit: gateway.repository_tree(name, reader, commit=commit),
         repository_head=lambda name: gateway.get_repository(name, reader).head,
         options={"max_file_bytes": settings.max_file_bytes},
+        git=git,
+        headers=known.headers,
     )
 
 

@@ -13,9 +13,11 @@ class LocationSetting(SettingsModel):
     """One location that is always read."""
 
     type: str = "file"
-    """Kind of source: ``file``, ``url`` or ``hosted``."""
+    """Kind of source: ``file``, ``url``, ``git`` or ``hosted``."""
     target: str
-    """What to read: an absolute path, an address, or ``project/repository/path`` in the built-in git hosting."""
+    """What to read: an absolute path, an address, ``https://host/repo.git//path?ref=main`` of any git server, or
+    ``project/repository/path`` in the built-in git hosting.
+    """
 
 
 class AllowedKind(SettingsModel):

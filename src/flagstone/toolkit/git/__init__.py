@@ -7,6 +7,7 @@ Who may do what with which repository does not belong here: callers decide.
 from flagstone.toolkit.git.changes import FileChange, GitChanges, Hunk, Line, MergeResult
 from flagstone.toolkit.git.environment import GitEnvironment
 from flagstone.toolkit.git.http import GitHttp, Service
+from flagstone.toolkit.git.remote import GitCredential, RemoteRepositories
 from flagstone.toolkit.git.repository import Author, Commit, Entry, File, GitRepository
 
 __all__ = [
@@ -16,11 +17,13 @@ __all__ = [
     "File",
     "FileChange",
     "GitChanges",
+    "GitCredential",
     "GitEnvironment",
     "GitHttp",
     "GitRepository",
     "Hunk",
     "Line",
     "MergeResult",
+    "RemoteRepositories",
     "Service",
 ]

@@ -11,7 +11,7 @@ from flagstone.kernel.errors import Invalid
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22}
 
 # Inside somebody's network: an administrator may name a host there.
 _PRIVATE = tuple(
@@ -62,7 +62,7 @@ class AllowedHost:
     host: str
     port: int | None = None
     path_prefix: str = "/"
-    schemes: tuple[str, ...] = ("https", "http")
+    schemes: tuple[str, ...] = ("https", "http", "ssh")
 
     @classmethod
     def parse(cls, text: str) -> AllowedHost:
@@ -78,7 +78,7 @@ class AllowedHost:
         known = not mark or scheme in DEFAULT_PORTS
         if not host or not known or set(host) & set("@?#%\\ ") or (port and not (port.isascii() and port.isdigit())):
             raise Invalid("http.bad_allowed_host", f"{text!r} is not a host.", hint="Write host, host:port or *.host.")
-        schemes = (scheme,) if mark else ("https", "http")
+        schemes = (scheme,) if mark else ("https", "http", "ssh")
         return cls(normal_host(host), int(port) if port else None, "/" + path if slash else "/", schemes)
 
     @property

@@ -21,7 +21,7 @@ from flagstone.toolkit.http.addresses import (
     may_connect,
     normal_host,
 )
-from flagstone.toolkit.http.network import DEADLINE, CheckedBackend, remaining
+from flagstone.toolkit.http.network import DEADLINE, CheckedBackend, remaining, resolve
 
 MAX_BYTES = 10_000_000
 TIMEOUT = 15.0
@@ -121,6 +121,8 @@ class Fetcher:
         ``http.bad_answer``.
         """
         target = self._target(url)
+        if target.scheme == "ssh":
+            raise Invalid("http.bad_url", f"{url[:200]!r} is not a URL with http or https and a host.")
         sent = self._headers(headers or {}, etag, accept_kinds)
         token = DEADLINE.set(time.monotonic() + timeout)
         try:
@@ -136,6 +138,26 @@ class Fetcher:
         finally:
             DEADLINE.reset(token)
         raise Invalid("http.too_many_redirects", f"{url} was redirected more than {MAX_REDIRECTS} times.")
+
+    def addresses(self, url: str, *, timeout: float = TIMEOUT) -> list[str]:
+        """Where a program of ours may connect to for this URL (http, https or ssh), checked as for :meth:`fetch`.
+
+        Raises Denied ``http.not_allowed``, Unavailable ``http.unreachable`` or ``http.timeout``, Invalid
+        ``http.bad_url``.
+        """
+        target = self._target(url)
+        token = DEADLINE.set(time.monotonic() + timeout)
+        try:
+            found = self._check_addresses(target.host, target.port, resolve(target.host, target.port))
+        except httpcore.TimeoutException as error:
+            raise self._timed_out(target, timeout) from error
+        except (httpcore.NetworkError, OSError) as error:
+            raise _unreachable(target, error) from error
+        finally:
+            DEADLINE.reset(token)
+        if not found:
+            raise Unavailable("http.unreachable", f"The name {target.host} has no address.")
+        return [str(address) for address in found]
 
     def _headers(self, given: Mapping[str, str], etag: str | None, kinds: Sequence[Kind]) -> dict[str, str]:
         chosen = {name.lower(): value for name, value in given.items() if name.lower() not in _OURS}
@@ -160,7 +182,7 @@ class Fetcher:
         except (httpx.InvalidURL, ValueError) as error:
             raise Invalid("http.bad_url", f"{shown} is not a URL: {error}.") from error
         if parsed.scheme not in DEFAULT_PORTS or not host:
-            raise Invalid("http.bad_url", f"{shown} is not a URL with http or https and a host.")
+            raise Invalid("http.bad_url", f"{shown} is not a URL with http, https or ssh and a host.")
         if "@" in url.partition("://")[2].partition("/")[0] or parsed.userinfo:
             raise Invalid("http.bad_url", f"A URL of {host} holds a user name.", hint="Give credentials as a header.")
         if "%" in host or (looks_numeric(host) and ":" not in host and not _is_dotted(host)):

@@ -9,6 +9,21 @@ from pydantic import field_validator
 from flagstone.toolkit.settings.loader import SettingsModel
 
 
+class HostCredential(SettingsModel):
+    """How to be known to one host that is read from. The secret itself lies in the vault."""
+
+    host: str
+    """``host``, or ``host:port`` where the addresses name a port."""
+    secret: str
+    """Name of the secret in the vault: a token or password, or the private key for ssh."""
+    username: str = "x-access-token"
+    """User name that goes with it (https of git servers)."""
+    scheme: str = "Bearer"
+    """How addresses of single files send it: ``Bearer``, ``token``, or ``Basic`` with the user name."""
+    known_hosts: str = ""
+    """For ssh: the host's lines of a known_hosts file. No other host key is accepted."""
+
+
 class SourcesSettings(SettingsModel):
     """Section ``[sources]``: the allow-list for reading. Empty means: nothing but the built-in git hosting."""
 
@@ -18,6 +33,9 @@ class SourcesSettings(SettingsModel):
     """Hosts (``host`` or ``host:port``) that may be fetched from. Loopback and private addresses only when named
     here.
     """
+
+    credentials: tuple[HostCredential, ...] = ()
+    """Secrets for private hosts, each ``[[sources.credentials]]``."""
 
     extra_folders: tuple[str, ...] = ()
     """More folders, from the command line (`flagstone up --location PATH`)."""

@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from bs4 import BeautifulSoup
 
+from flagstone.contracts.locations import guess_type
 from flagstone.kernel.clock import utc_now
 from flagstone.kernel.errors import Conflict, Unavailable
 from flagstone.portal.catalog.tests.conftest import ACME
-from flagstone.portal.catalog.web.register import type_of
 from flagstone.sdk import Rendered
 from flagstone.toolkit.http import AllowedHost, Fetcher
 
@@ -375,8 +375,8 @@ def test_the_kind_of_source_is_guessed_from_what_is_pasted(small, component):
     assert answer.status_code == 200
     assert "will appear" in answer.text
     assert "component:default/a" not in small.refs()
-    assert type_of(" https://x.example/a.yaml") == "url"
-    assert type_of("shop/checkout") == "hosted"
+    assert guess_type(" https://x.example/a.yaml") == "url"
+    assert guess_type("shop/checkout") == "hosted"
 
 
 def test_an_empty_catalog_shows_three_ways_in(small):

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
+from flagstone.contracts.locations import guess_type
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import FlagstoneError
@@ -20,6 +21,7 @@ from flagstone.toolkit.web.pages import Pages
 _TYPES = {
     "": "By the look of it",
     "file": "A file, folder or pattern on the server",
+    "git": "A repository on another git server",
     "hosted": "A repository of the built-in git hosting",
     "url": "An address",
 }
@@ -72,14 +74,6 @@ class Registering:
         return RegisterPage(known, type_, target, preview, error, found.items, more, may_delete)
 
 
-def type_of(target: str) -> str:
-    """The type of location that a pasted target looks like."""
-    target = target.strip()
-    if "://" in target:
-        return "url"
-    return "file" if target.startswith(("/", "~")) else "hosted"
-
-
 def _import_routes(routes: APIRouter, registering: Registering, pages: Pages) -> None:
     @routes.get("/catalog/import")
     def form(
@@ -100,7 +94,7 @@ def _import_routes(routes: APIRouter, registering: Registering, pages: Pages) ->
         target: Annotated[str, Form()] = "",
         do: Annotated[str, Form()] = "preview",
     ) -> Response:
-        kind = type or type_of(target)
+        kind = type or guess_type(target)
         try:
             if do == "register":
                 registering.locations.register(principal, kind, target)
