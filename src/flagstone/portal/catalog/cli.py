@@ -9,6 +9,7 @@ import typer
 from rich.syntax import Syntax
 
 from flagstone.contracts.locations import guess_type
+from flagstone.kernel.errors import Invalid
 from flagstone.kernel.refs import parse_ref
 from flagstone.toolkit.cli import session
 from flagstone.toolkit.cli.session import AsJson, Token, Url
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command()(get)
     app.command()(describe)
     app.command("register")(register_location)
+    app.command("changes")(changes)
 
 
 def get(
@@ -38,6 +40,7 @@ def get(
     text: Annotated[str | None, typer.Option("--filter", "-q", help="Words to look for.")] = None,
     owner: Annotated[str | None, typer.Option(help="Only what this group or user owns.")] = None,
     type_: Annotated[str | None, typer.Option("--type", help="Only this type, such as service.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="As it was at a moment, such as 2026-03-01T12:00:00Z.")] = None,
     limit: Annotated[int, typer.Option(help="At most so many.")] = 100,
     url: Url = None,
     token: Token = None,
@@ -46,10 +49,36 @@ def get(
     """List entities."""
     with session(url, token, as_json) as here:
         wanted = None if kind in ("all", "entities") else _PLURALS.get(kind.lower(), kind.lower().removesuffix("s"))
+        if at is not None:
+            if owner or type_:
+                raise Invalid("catalog.bad_filter", "--at goes with a kind and --filter only.")
+            past = here.client.pages("/api/v1/catalog-past", limit=limit, at=at, kind=wanted, q=text)
+            found = list(past)
+            here.out.table(
+                found if as_json else [_row(entity) for entity in found], _COLUMNS, empty=f"There were no {kind} then."
+            )
+            return
         full = str(parse_ref(owner, default_kind="group")) if owner else None
         found = list(here.client.pages("/api/v1/entities", limit=limit, kind=wanted, q=text, owner=full, type=type_))
         rows = found if as_json else [_row(entity) for entity in found]
         here.out.table(rows, _COLUMNS, empty=f"No {kind} match. `flagstone register` adds some.")
+
+
+def changes(
+    since: Annotated[str, typer.Option("--since", help="From this moment, such as 2026-03-01T12:00:00Z.")],
+    until: Annotated[str | None, typer.Option("--until", help="To this moment.", show_default="now")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Only this kind.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 100,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """What became of each entity that changed between two moments."""
+    with session(url, token, as_json) as here:
+        found = list(here.client.pages("/api/v1/catalog-changes", limit=limit, since=since, until=until, kind=kind))
+        rows = found if as_json else [{**item, "fields": ", ".join(item["fields"][:6])} for item in found]
+        columns = {"ref": "ENTITY", "change": "CHANGE", "fields": "FIELDS", "at": "LAST", "actor": "BY"}
+        here.out.table(rows, columns, empty="Nothing changed.")
 
 
 def _row(entity: dict[str, Any]) -> dict[str, Any]:

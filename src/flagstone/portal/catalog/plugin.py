@@ -25,11 +25,12 @@ from flagstone.portal.catalog.service.declared import DeclaredKinds, read_kinds
 from flagstone.portal.catalog.service.ingest import IngestService
 from flagstone.portal.catalog.service.insight import InsightService
 from flagstone.portal.catalog.service.locations import LocationService
+from flagstone.portal.catalog.service.moments import MomentService
 from flagstone.portal.catalog.service.parsing import start_worker
 from flagstone.portal.catalog.service.records import RecordService, StarService
 from flagstone.portal.catalog.service.views import ViewService
 from flagstone.portal.catalog.settings import CatalogSettings
-from flagstone.portal.catalog.store import CatalogStore, InsightStore, ViewStore
+from flagstone.portal.catalog.store import CatalogStore, InsightStore, MomentStore, ViewStore
 from flagstone.portal.catalog.web.all_cards import all_cards
 from flagstone.portal.catalog.web.cards import CardRegistry
 from flagstone.portal.catalog.web.declared_cards import declared_cards
@@ -69,10 +70,10 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     insight = InsightService(
         store, InsightStore(store.db), catalog, records, locations, tombstone_days=settings.tombstone_days
     )
-    views = ViewService(ViewStore(store.db))
+    views, moments = ViewService(ViewStore(store.db)), MomentService(MomentStore(store.db))
     cards = CardRegistry(deps.get(Pages))
     access.add_membership_source(catalog.groups_of)
-    for service in (catalog, locations, records, stars, ingest, insight, views, cards):
+    for service in (catalog, locations, records, stars, ingest, insight, views, moments, cards):
         deps.provide(service)
     refresh = RefreshJob(ingest, lambda: locations.use_settings([*settings.locations, *settings.extra_locations]))
     events = EventJob(gateway, deps.get(PortalEvents), ingest, locations, refresh.wake)
@@ -95,14 +96,14 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         refresh.stop()
         fetcher.close()
 
-    pages = web.Services(catalog, records, stars, locations, access, cards, deps.get(Pages), insight, views)
+    pages = web.Services(catalog, records, stars, locations, access, cards, deps.get(Pages), insight, views, moments)
     return Slice(
         "catalog",
         room="portal",
         routers=[
             compatible,
             api.router(catalog, records, locations, stars),
-            insight_api.router(insight, views),
+            insight_api.router(insight, views, moments),
             web.router(pages),
         ],
         middleware=[backstage.direct(compatible)],

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from flagstone.kernel.actor import Principal
+from flagstone.kernel.clock import utc_now
 from flagstone.portal.catalog.service.insight import InsightService
+from flagstone.portal.catalog.service.moments import MomentService, moment_of
 from flagstone.portal.catalog.service.views import SavedView, ViewService
 from flagstone.sdk.guards import permit
 
@@ -35,11 +38,12 @@ class ViewBody(BaseModel):
     shared: bool = False
 
 
-def router(insight: InsightService, views: ViewService) -> APIRouter:
+def router(insight: InsightService, views: ViewService, moments: MomentService) -> APIRouter:
     """All routes under ``/api/v1``."""
     api = APIRouter(prefix="/api/v1", tags=["catalog"])
     _health(api, insight)
     _views(api, views)
+    _moments(api, moments)
     return api
 
 
@@ -60,6 +64,26 @@ def _health(api: APIRouter, insight: InsightService) -> None:
     @api.post("/removed-entities/restore", summary="Bring a removed entity back")
     def restore(principal: Creator, body: RestoreBody) -> dict[str, Any]:
         return {"ref": insight.restore(principal, body.ref).ref}
+
+
+def _moments(api: APIRouter, moments: MomentService) -> None:
+    readers = [permit("catalog.entity.read")]
+
+    @api.get("/catalog-past", dependencies=readers, summary="A page of the whole catalog as of a moment")
+    def past(at: str, kind: str = "", q: str = "", cursor: str | None = None, limit: int | None = None) -> Response:
+        page = moments.at(moment_of(at), kind=kind, text=q, cursor=cursor, limit=limit)
+        # The documents are JSON text already: spliced, not parsed.
+        items = ",".join(document for _, document in page.items)
+        following = json.dumps(page.next_cursor)
+        return Response(f'{{"items":[{items}],"next_cursor":{following}}}', media_type="application/json")
+
+    @api.get("/catalog-changes", dependencies=readers, summary="What became of each entity between two moments")
+    def changes(
+        since: str, until: str = "", kind: str = "", cursor: str | None = None, limit: int | None = None
+    ) -> dict[str, Any]:
+        end = moment_of(until) if until else utc_now()
+        page = moments.between(moment_of(since), end, kind=kind, cursor=cursor, limit=limit)
+        return {"items": [asdict(item) for item in page.items], "next_cursor": page.next_cursor}
 
 
 def _views(api: APIRouter, views: ViewService) -> None:

@@ -22,10 +22,11 @@ from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.ingest import IngestService
 from flagstone.portal.catalog.service.insight import InsightService
 from flagstone.portal.catalog.service.locations import LocationService
+from flagstone.portal.catalog.service.moments import MomentService
 from flagstone.portal.catalog.service.records import RecordService, StarService
 from flagstone.portal.catalog.service.views import ViewService
 from flagstone.portal.catalog.settings import CatalogSettings
-from flagstone.portal.catalog.store import CatalogStore, InsightStore, ViewStore
+from flagstone.portal.catalog.store import CatalogStore, InsightStore, MomentStore, ViewStore
 from flagstone.portal.catalog.web.all_cards import all_cards
 from flagstone.portal.catalog.web.cards import CardRegistry
 from flagstone.sdk import SourceContext
@@ -71,6 +72,7 @@ class World:
         insight = InsightStore(database)
         self.insight = InsightService(self.store, insight, self.catalog, self.records, self.locations, now=self.clock)
         self.views = ViewService(ViewStore(database))
+        self.moments = MomentService(MomentStore(database))
         access.add_membership_source(self.catalog.groups_of)
 
     def clock(self) -> Any:
@@ -128,9 +130,10 @@ class World:
             pages,
             self.insight,
             self.views,
+            self.moments,
         )
         own = api.router(self.catalog, self.records, self.locations, self.stars)
-        routers = [own, insight_api.router(self.insight, self.views), web.router(services)]
+        routers = [own, insight_api.router(self.insight, self.views, self.moments), web.router(services)]
         self.app = self.foundation.app(*routers)
         everybody = self.foundation.people()
         return Client(self.app, headers=everybody.developer.headers), everybody

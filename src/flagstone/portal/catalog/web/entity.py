@@ -20,6 +20,7 @@ from flagstone.portal.catalog.model.formats import is_safe_link
 from flagstone.portal.catalog.service.catalog import CatalogService, Direction
 from flagstone.portal.catalog.service.insight import InsightService
 from flagstone.portal.catalog.service.locations import LocationService
+from flagstone.portal.catalog.service.moments import moment_of
 from flagstone.portal.catalog.service.records import RecordService, StarService
 from flagstone.portal.catalog.web.cards import CardRegistry, ShownCard
 from flagstone.portal.catalog.web.drawing import draw
@@ -30,7 +31,6 @@ from flagstone.portal.catalog.web.moments import (
     RemovedPage,
     compare,
     difference,
-    moment_of,
     owning,
     plain,
 )

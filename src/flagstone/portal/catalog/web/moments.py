@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from flagstone.kernel.errors import FlagstoneError, Invalid
+from flagstone.kernel.errors import FlagstoneError
 from flagstone.portal.catalog.model import Change
+from flagstone.portal.catalog.service.moments import moment_of
 from flagstone.portal.catalog.service.records import RecordService
 from flagstone.toolkit.web.diff import diff_lines
 from flagstone.toolkit.yaml import dump_yaml
@@ -54,17 +55,6 @@ class MomentPage:
     text: str | None
     change: Change | None
     lines: Any
-
-
-def moment_of(text: str) -> datetime:
-    """A moment of an address: ISO 8601, in UTC when it names no zone. Raises Invalid (``catalog.bad_moment``)."""
-    try:
-        # A plus sign in an address is a space when nobody encoded it.
-        found = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
-    except ValueError as error:
-        hint = "Write it as 2026-03-01T12:00:00Z."
-        raise Invalid("catalog.bad_moment", f"{text!r:.60} is not a moment.", hint=hint) from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def compare(records: RecordService, ref: str, start: str, end: str, *, split: bool) -> Comparison | None:
