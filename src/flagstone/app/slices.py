@@ -8,4 +8,4 @@ PLATFORM = ("runs", "workflows", "repositories", "environments", "deployments", 
 PORTAL = ("catalog", "golden_paths", "self_service", "home", "admin")
 
 BUILTIN_PORTAL = ("kinds", "sources", "http_gateway")
-BUILTIN_PLATFORM = ("actions", "local_process")
+BUILTIN_PLATFORM = ("actions", "github", "local_process")

@@ -39,8 +39,11 @@ class HttpClient(Protocol):
         body: bytes | None = None,
         timeout: float = 15,
         max_bytes: int = 10_000_000,
+        etag: str | None = None,
     ) -> HttpAnswer:
         """``timeout`` in seconds for everything together; ``max_bytes`` bounds the answer.
+
+        With the ``etag`` of an earlier answer the server may say 304: nothing has changed.
 
         Redirects are followed for GET and HEAD, each hop checked. Raises Denied (``http.not_allowed``), Unavailable
         (``http.unreachable``, ``http.timeout``), Invalid (``http.bad_url``, ``http.too_large``).

@@ -10,6 +10,7 @@ from flagstone.foundation.vault.permissions import PERMISSIONS
 from flagstone.foundation.vault.service import VaultService, load_key
 from flagstone.foundation.vault.settings import VaultSettings
 from flagstone.sdk import Deps, Slice, hookimpl
+from flagstone.sdk.remotes import SecretReader
 from flagstone.toolkit.db import HomeDatabase
 from flagstone.toolkit.settings.server import ServerSettings
 
@@ -21,6 +22,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     key = load_key(deps.settings("vault", VaultSettings).key, folder / "vault.key")
     service = VaultService(deps.get(HomeDatabase), key, deps.get(HomeAudit))
     deps.provide(service)
+    deps.provide(service, as_=SecretReader)
     return Slice(
         "vault",
         room="foundation",

@@ -15,10 +15,12 @@ from flagstone.platform.repositories.actions import DeleteRepository, PublishGit
 from flagstone.platform.repositories.permissions import PERMISSIONS
 from flagstone.platform.repositories.ports import RepositoryFolders
 from flagstone.platform.repositories.service import ChangeService, Proposals, Pushes, RepositoryService
+from flagstone.platform.repositories.service.remotes import RemoteGit
 from flagstone.platform.repositories.settings import RepositoriesSettings
 from flagstone.platform.repositories.store import ChangeStore, RepositoryStore
 from flagstone.platform.runs import HostedFiles
 from flagstone.sdk import Action, Deps, Slice, hookimpl
+from flagstone.sdk.remotes import GitRemotes
 from flagstone.toolkit.db import PlatformDatabase
 from flagstone.toolkit.settings.server import ServerSettings
 
@@ -56,6 +58,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     )
     deps.provide(service)
     deps.provide(changes)
+    deps.provide(RemoteGit(folders), as_=GitRemotes)
     deps.provide(Proposals(changes, folders, pushes))
     deps.provide(service, as_=HostedFiles)
     identity = deps.get(IdentityService)

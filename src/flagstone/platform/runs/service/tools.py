@@ -109,9 +109,10 @@ class _Client:
         body: bytes | None = None,
         timeout: float = 15,
         max_bytes: int = 10_000_000,
+        etag: str | None = None,
     ) -> HttpAnswer:
         """Send one request."""
         found = self._fetcher.fetch(
-            url, method=method, headers=headers, content=body, timeout=timeout, max_bytes=max_bytes
+            url, method=method, headers=headers, content=body, etag=etag, timeout=timeout, max_bytes=max_bytes
         )
         return HttpAnswer(found.status, found.headers, found.body, found.url)
