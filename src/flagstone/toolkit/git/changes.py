@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from flagstone.kernel.errors import NotFound, Permanent
-from flagstone.toolkit.git.names import commit_id
+from flagstone.toolkit.git.names import branch_name, commit_id
 from flagstone.toolkit.git.repository import Author, Commit, GitRepository
 
 _MAX_LINES = 20_000
@@ -116,6 +116,10 @@ class GitChanges:
             )
         tree, *paths = [part for part in done.out.decode("utf-8", "replace").split("\0") if part]
         return MergeResult(tree.strip(), tuple(sorted(set(paths))))
+
+    def keep(self, name: str, commit: str) -> None:
+        """Let a ref that nobody sees stand at a commit, so that it is never thrown away, whatever becomes of branches."""
+        self._git.command("update-ref", f"refs/flagstone/{branch_name(name)}", commit_id(commit))
 
     def commit(self, tree: str, *, parents: Sequence[str], message: str, author: Author, date: datetime) -> str:
         """A commit of a tree, on no branch yet. The same arguments give the same id."""

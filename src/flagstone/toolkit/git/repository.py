@@ -272,10 +272,6 @@ class GitRepository:
         before = commit_id(expected) if expected else _ZERO
         self._update_ref(f"update {ref} {commit_id(new)} {before}\n" if new else f"delete {ref} {before}\n")
 
-    def keep(self, ref: str, commit: str) -> None:
-        """Let a hidden ref (below ``refs/flagstone/``) stand at a commit, so that it is never thrown away."""
-        self._update_ref(f"update refs/flagstone/{branch_name(ref)} {commit_id(commit)}\n")
-
     def command(
         self,
         *arguments: str,
