@@ -93,7 +93,7 @@ def _view(hub: FakeGitHub, repo: Repo) -> dict[str, Any]:
 
 @_route("GET", "REPO/branches")
 def _branches(hub: FakeGitHub, repo: Repo, **_: Any) -> Answer:
-    return [{"name": tip.branch, "commit": {"sha": tip.commit.id}} for tip in repo.git.tips()]
+    return [{"name": tip.branch, "commit": {"sha": tip.commit.id}} for tip in GitChanges(repo.git).tips()]
 
 
 @_route("GET", "REPO/commits/(?P<sha>[0-9a-f]+)")

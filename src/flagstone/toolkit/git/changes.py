@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from flagstone.kernel.errors import NotFound, Permanent
-from flagstone.toolkit.git.names import branch_name, commit_id
+from flagstone.toolkit.git.names import commit_id
 from flagstone.toolkit.git.repository import Author, Commit, GitRepository
 
 _MAX_LINES = 20_000
@@ -65,11 +65,31 @@ class MergeResult:
     conflicts: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """A branch and its newest commit."""
+
+    branch: str
+    commit: Commit
+
+
 class GitChanges:
     """Compares and merges commits of one repository. Every commit is a full id. Raises NotFound for unknown ones."""
 
     def __init__(self, repository: GitRepository) -> None:
         self._git = repository
+
+    def tips(self, limit: int = 500) -> list[Tip]:
+        """Branches with their newest commits, the most recently changed first."""
+        fields = "%(refname:lstrip=2)%00%(objectname)%00%(authorname)%00%(authoremail:trim)%00%(authordate:unix)%00"
+        form = f"--format={fields}%(contents:subject)"
+        done = self._git.command("for-each-ref", form, "--sort=-committerdate", f"--count={int(limit)}", "refs/heads")
+        found: list[Tip] = []
+        for line in done.out.decode("utf-8", "replace").splitlines():
+            branch, commit, name, email, at, subject = line.split("\0", 5)
+            when = datetime.fromtimestamp(int(at or 0), UTC)
+            found.append(Tip(branch, Commit(commit, Author(name, email), when, subject)))
+        return found
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The newest common ancestor; None when the histories have nothing in common."""
@@ -116,10 +136,6 @@ class GitChanges:
             )
         tree, *paths = [part for part in done.out.decode("utf-8", "replace").split("\0") if part]
         return MergeResult(tree.strip(), tuple(sorted(set(paths))))
-
-    def keep(self, name: str, commit: str) -> None:
-        """Let a ref that nobody sees stand at a commit, so that it is never thrown away, whatever becomes of branches."""
-        self._git.command("update-ref", f"refs/flagstone/{branch_name(name)}", commit_id(commit))
 
     def commit(self, tree: str, *, parents: Sequence[str], message: str, author: Author, date: datetime) -> str:
         """A commit of a tree, on no branch yet. The same arguments give the same id."""

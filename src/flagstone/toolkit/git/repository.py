@@ -41,14 +41,6 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Tip:
-    """A branch and its newest commit."""
-
-    branch: str
-    commit: Commit
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """A file (``blob``), folder (``tree``), link (``link``) or submodule (``commit``) of a commit."""
 
@@ -113,18 +105,6 @@ class GitRepository:
         ref = f"refs/heads/{branch_name(branch or self.default_branch())}"
         done = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", check=False)
         return done.out.decode().strip() or None if done.code == 0 else None
-
-    def tips(self, limit: int = 500) -> list[Tip]:
-        """Branches with their newest commits, the most recently changed first."""
-        fields = "%(refname:lstrip=2)%00%(objectname)%00%(authorname)%00%(authoremail:trim)%00%(authordate:unix)%00"
-        form = f"--format={fields}%(contents:subject)"
-        done = self._git("for-each-ref", form, "--sort=-committerdate", f"--count={int(limit)}", "refs/heads")
-        found: list[Tip] = []
-        for line in done.out.decode("utf-8", "replace").splitlines():
-            branch, commit, name, email, at, subject = line.split("\0", 5)
-            when = datetime.fromtimestamp(int(at or 0), UTC)
-            found.append(Tip(branch, Commit(commit, Author(name, email), when, subject)))
-        return found
 
     def tree(self, commit: str) -> list[Entry]:
         """Everything in a commit, folders before their content. Raises NotFound."""
@@ -271,6 +251,10 @@ class GitRepository:
         branch_name(ref)
         before = commit_id(expected) if expected else _ZERO
         self._update_ref(f"update {ref} {commit_id(new)} {before}\n" if new else f"delete {ref} {before}\n")
+
+    def keep(self, name: str, commit: str) -> None:
+        """Let a ref that nobody sees stand at a commit, so that it is never thrown away."""
+        self._update_ref(f"update refs/flagstone/{branch_name(name)} {commit_id(commit)}\n")
 
     def command(
         self,

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from flagstone.kernel.errors import FlagstoneError, Temporary
+from flagstone.toolkit.git import GitChanges
 
 MUTATING = r"^(POST|PUT|PATCH|DELETE) "
 WORKFLOW = """\
@@ -116,7 +117,7 @@ def state(world):
     hidden = r"<!-- flagstone-\w+ -->"
     seen = [repr(value) for value in (repo.facts, repo.issues, repo.pulls, repo.lists, repo.puts, repo.variables)]
     numbers = r"127\.0\.0\.1:\d+|[0-9a-f]{40}|\d{4}-\d\d-\d\dT[\d:]+Z"
-    tips = {tip.branch: repo.files(tip.branch) for tip in repo.git.tips()}
+    tips = {tip.branch: repo.files(tip.branch) for tip in GitChanges(repo.git).tips()}
     return [re.sub(numbers, "", re.sub(hidden, "", text)) for text in seen], repo.secrets, tips, world.hub.done
 
 

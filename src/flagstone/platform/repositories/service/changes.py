@@ -77,7 +77,7 @@ class ChangeService:
                 subject=tip.commit.subject,
                 at=tip.commit.at,
             )
-            for tip in git.tips(_MOST_BRANCHES)
+            for tip in GitChanges(git).tips(_MOST_BRANCHES)
         ]
         return sorted(found, key=lambda item: (not item.is_default, item.name))
 
@@ -158,7 +158,7 @@ class ChangeService:
             self._refuse_second(item)
             item = self._changes.add(item)
             self._tell(item, "opened", actor)
-        GitChanges(git).keep(f"changes/{item.number}", head)
+        git.keep(f"changes/{item.number}", head)
         return self._detail(repository, git, item, actor)
 
     def merge(self, name: str, number: int, wanted: MergeChangeRequest, actor: Principal) -> ChangeRequestDetail:
@@ -181,7 +181,7 @@ class ChangeService:
             self._locked(name)
             self._open(name, number)
             item = self._end(ended, "merged", actor)
-            GitChanges(git).keep(f"changes/{number}", head)
+            git.keep(f"changes/{number}", head)
             # Last: killed right after, the base holds everything, and the next look writes that down.
             if target != base_head:
                 git.move(f"refs/heads/{item.base}", target, base_head)
@@ -200,7 +200,7 @@ class ChangeService:
             self._locked(name)
             self._open(name, number)
             item = self._end(replace(item, head=head, base_commit=ancestor, state="closed"), "closed", actor)
-        GitChanges(git).keep(f"changes/{number}", head)
+        git.keep(f"changes/{number}", head)
         return self._detail(repository, git, item, actor)
 
     def reopen(self, name: str, number: int, actor: Principal) -> ChangeRequestDetail:
@@ -245,7 +245,7 @@ class ChangeService:
                 elif (head, found.ancestor) != (current.head, current.base_commit):
                     now = self._now()
                     self._changes.save(replace(current, head=head, base_commit=found.ancestor, updated_at=now))
-            GitChanges(git).keep(f"changes/{item.number}", head)
+            git.keep(f"changes/{item.number}", head)
 
     def _target(
         self, git: GitRepository, item: ChangeRequest, found: Comparison, wanted: MergeChangeRequest, actor: Principal
