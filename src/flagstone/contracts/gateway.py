@@ -32,6 +32,8 @@ class GatewayInfo(Wire):
     can_preview: bool = True
     can_deploy: bool = True
     can_host_git: bool = True
+    repo_hosts: tuple[str, ...] = ()
+    """Hosts on which golden paths can create repositories, as they stand in a ``repoUrl``."""
 
 
 class RunQuery(Wire):

@@ -25,6 +25,13 @@ class SecretReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RepoHosts:
+    """Provided by a plugin whose actions create repositories elsewhere: forms offer these hosts."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FirstCommit:
     """The only commit of a branch. The same values and files give the same commit id."""
 

@@ -45,7 +45,7 @@ class RecordingGateway(NoPlatform):
         self._keys: dict[str, RunView] = {}
 
     def info(self) -> GatewayInfo:
-        return GatewayInfo(name="recording", connected=True)
+        return GatewayInfo(name="recording", connected=True, repo_hosts=("flagstone", "github.com"))
 
     def plan(self, request: RunRequest, actor: Principal) -> Plan:
         if self.fails:

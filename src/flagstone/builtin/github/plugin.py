@@ -13,13 +13,14 @@ from flagstone.builtin.github.repositories import CreateRepository, PublishGitHu
 from flagstone.builtin.github.settings import GitHubSettings
 from flagstone.builtin.github.workflows import DispatchWorkflow, FollowWorkflow, Workflows
 from flagstone.sdk import Action, ActionTools, Deps, Slice, hookimpl
-from flagstone.sdk.remotes import GitRemotes, SecretReader
+from flagstone.sdk.remotes import GitRemotes, RepoHosts, SecretReader
 
 
 @hookimpl
 def flagstone_register_slice(deps: Deps) -> Slice:
     """The permissions of the actions; settings that are wrong are told at the start."""
-    deps.settings("github", GitHubSettings)
+    settings = deps.settings("github", GitHubSettings)
+    deps.provide(RepoHosts(tuple(host.host for host in settings.hosts)))
     return Slice("github", room="platform", permissions=PERMISSIONS)
 
 

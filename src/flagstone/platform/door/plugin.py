@@ -13,11 +13,13 @@ from flagstone.platform.repositories import ChangeService, RepositoryService
 from flagstone.platform.runs import ActionRegistry, RunService
 from flagstone.platform.workflows import WorkflowService
 from flagstone.sdk import Deps, Slice, hookimpl
+from flagstone.sdk.remotes import RepoHosts
 
 
 @hookimpl
 def flagstone_register_slice(deps: Deps) -> Slice:
     """Build the slice."""
+    elsewhere = deps.find(RepoHosts)
     gateway = LocalGateway(
         runs=deps.get(RunService),
         actions=deps.get(ActionRegistry),
@@ -27,6 +29,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         repositories=deps.get(RepositoryService),
         changes=deps.get(ChangeService),
         events=deps.get(PlatformEvents),
+        repo_hosts=elsewhere.names if elsewhere else (),
     )
     deps.provide(gateway)
     return Slice("door", room="platform", routers=[api.router(gateway)], permissions=PERMISSIONS)

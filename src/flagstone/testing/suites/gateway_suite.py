@@ -131,6 +131,7 @@ class GatewaySuite:
         """And how it is called."""
         assert gateway.info().connected
         assert gateway.info().name
+        assert "flagstone" in gateway.info().repo_hosts
 
     def test_the_actions_are_listed_with_their_schemas(self, gateway: RunGateway) -> None:
         """By id, each once."""

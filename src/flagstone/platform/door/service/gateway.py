@@ -36,6 +36,7 @@ class LocalGateway(LocalChangeRequests):
         repositories: RepositoryService,
         changes: ChangeService,
         events: PlatformEvents,
+        repo_hosts: tuple[str, ...] = (),
     ) -> None:
         self._runs = runs
         self._actions = actions
@@ -45,10 +46,11 @@ class LocalGateway(LocalChangeRequests):
         self._repositories = repositories
         self._changes = changes
         self._events = events
+        self._repo_hosts = repo_hosts
 
     def info(self) -> GatewayInfo:
         """In process it is always there."""
-        return GatewayInfo(name="local", connected=True)
+        return GatewayInfo(name="local", connected=True, repo_hosts=("flagstone", *self._repo_hosts))
 
     def list_actions(self) -> list[ActionSpec]:
         """All kinds of step."""

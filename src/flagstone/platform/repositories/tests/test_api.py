@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import socket
 import subprocess
 import threading
 
 import httpx
 import pytest
+import typer
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from typer.testing import CliRunner
 
 from flagstone.kernel.actor import ANONYMOUS
 from flagstone.kernel.errors import FlagstoneError, Unauthenticated
-from flagstone.platform.repositories import RepositoriesSettings, api
+from flagstone.platform.repositories import RepositoriesSettings, api, cli
 
 from .conftest import ADA, VIC
 
@@ -133,3 +136,54 @@ def test_the_api_lists_and_shows(hosting, url):
         assert client.get("/acme/shop/files/none").status_code == 404
         assert client.get("/acme/none").status_code == 404
     assert httpx.get(f"{url}/api/v1/repositories").status_code == 401
+
+
+@pytest.fixture
+def flagstone(url, monkeypatch):
+    """The command line: (arguments) -> (exit code, what it printed)."""
+    app = typer.Typer()
+    cli.register(app)
+
+    def call(*arguments, token="ada-token"):
+        found = CliRunner().invoke(app, [*arguments, "--url", url, "--token", token])
+        return found.exit_code, found.output
+
+    with httpx.HTTPTransport() as transport:
+        session = importlib.import_module("flagstone.toolkit.cli.session")
+        monkeypatch.setattr(session._Transport, "value", transport)
+        yield call
+
+
+def test_a_pushed_branch_becomes_a_change_request_that_the_command_line_merges(hosting, url, flagstone, tmp_path):
+    hosting.service.create("acme/shop", ADA, files={"a.txt": (b"a\n", False)}, owner="group:default/payments")
+    clone = tmp_path / "clone"
+    address = f"{url}/git/acme/shop.git".replace("http://", "http://ada:ada-token@")
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@acme.example")
+    for command in (
+        ("clone", "-q", address, str(clone)),
+        ("-C", str(clone), "checkout", "-q", "-b", "feature"),
+        ("-C", str(clone), *who, "commit", "-q", "--allow-empty", "-m", "Nothing yet"),
+        ("-C", str(clone), "push", "-q", "origin", "feature"),
+    ):
+        subprocess.run(["git", *command], check=True, capture_output=True)
+    here = f"{url}/api/v1/repositories/acme/shop"
+    ask = {"Authorization": "Bearer ada-token"}
+    branches = httpx.get(f"{here}/branches", headers=ask).json()["items"]
+    assert [item["name"] for item in branches] == ["main", "feature"]
+    made = httpx.post(f"{here}/changes", headers=ask, json={"title": "Feature", "branch": "feature"})
+    assert (made.status_code, made.json()["number"], made.json()["mergeable"]) == (201, 1, "clean")
+    assert httpx.post(f"{here}/changes/1/merge", headers={"Authorization": "Bearer vic-token"}).status_code == 403
+    assert httpx.get(f"{here}/changes?state=merged", headers=ask).json()["items"] == []
+    # A push to its branch is seen, and what it brings is shown.
+    (clone / "b.txt").write_text("b\n")
+    for command in (("add", "b.txt"), (*who, "commit", "-q", "-m", "b"), ("push", "-q", "origin", "feature")):
+        subprocess.run(["git", "-C", str(clone), *command], check=True, capture_output=True)
+    assert "Feature" in flagstone("repos", "changes", "list", "acme/shop")[1]
+    code, text = flagstone("repos", "changes", "show", "acme/shop", "1")
+    assert code == 0
+    assert "It can be merged" in text
+    assert "+b" in text
+    assert flagstone("repos", "changes", "close", "acme/shop", "1", token="vic-token")[0] != 0
+    assert "Merged #1 into main" in flagstone("repos", "changes", "merge", "acme/shop", "1")[1]
+    assert {entry.path for entry in hosting.service.tree("acme/shop", VIC)} == {"a.txt", "b.txt"}
+    assert "acme/shop" in flagstone("repos", "list")[1]

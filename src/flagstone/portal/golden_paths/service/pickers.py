@@ -86,9 +86,7 @@ class Pickers:
     def _repo(self, item: Field, values: Mapping[str, Any]) -> Field:
         settings = dict(item.settings)
         if not settings.get("allowedHosts"):
-            settings["allowedHosts"] = (
-                ["flagstone", "github.com"] if self._gateway.info().can_host_git else ["github.com"]
-            )
+            settings["allowedHosts"] = list(self._gateway.info().repo_hosts) or ["github.com"]
         repo = item.repo or RepoUrl()
         name = next((str(values[key]) for key in _NAMES if isinstance(values.get(key), str)), "")
         if not repo.repo and not item.error:
