@@ -39,9 +39,9 @@ _MANY = 1_000
 """So many changes at once are told to the database's planner."""
 _SMALL = 100
 """Files of a location that is written in one transaction."""
-_AHEAD = 32
-_FILES_AHEAD = 240
-_FILES_TOGETHER = 60
+_AHEAD = 64
+_FILES_AHEAD = 400
+_FILES_TOGETHER = 160
 """Written in one transaction: others who write wait for it no longer than a moment."""
 
 

@@ -20,7 +20,8 @@ from flagstone.toolkit.db import PortalDatabase, insert_ignore, upsert
 _LOCK = 7_070_071
 _REVISION = "revision"
 _CACHE_KB = 48_000
-_CHECKPOINT_PAGES = 8_000
+_MUCH = "catalog_much"
+_CHECKPOINT_PAGES = 32_000
 
 
 class CatalogStore:
@@ -48,12 +49,17 @@ class CatalogStore:
                 yield conn
             return
         with self.db.write() as conn:
+            if conn.info.get(_MUCH):
+                yield conn
+                return
+            conn.info[_MUCH] = True
             before = conn.exec_driver_sql("PRAGMA cache_size").scalar_one()
             conn.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE_KB}")
             conn.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             try:
                 yield conn
             finally:
+                conn.info.pop(_MUCH, None)
                 conn.exec_driver_sql(f"PRAGMA cache_size = {before}")
 
     def lock(self) -> None:
