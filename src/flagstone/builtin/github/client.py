@@ -135,6 +135,12 @@ class GitHub:
             return what, HttpAnswer(200, answer.headers, kept[1], answer.url)
         if answer.status >= 400:
             raise self._failure(what, answer)
+        if answer.status >= 300:
+            raise Permanent(
+                "github.moved",
+                f"{self.host.host} says that what {what} is about has moved.",
+                hint="Was the repository renamed or given to somebody else? Correct repoUrl.",
+            )
         etag = answer.headers.get("etag")
         if method == "GET" and etag and answer.status == 200:
             self._json(what, answer)  # what cannot be read is not kept

@@ -65,7 +65,8 @@ def equip(target: Target, fields: RepositoryFields) -> None:
 
 def finish(target: Target, fields: RepositoryFields, **more: Any) -> None:
     """The last call: the description that was asked for takes the place of the mark."""
-    target.api.send("PATCH", target.path, {"description": fields.description, **more})
+    body = {"description": fields.description, "allow_update_branch": fields.allow_update_branch, **more}
+    target.api.send("PATCH", target.path, body)
 
 
 def protect(target: Target, branch: str, fields: ProtectionFields, log: Log, *, block_creations: bool = False) -> None:
@@ -101,7 +102,8 @@ def _create(target: Target, fields: RepositoryFields, step_key: str, *, auto_ini
         **fields.settings(),
         "name": target.repo,
         "private": fields.visibility != "public",
-        "description": f"{fields.description} [being made: {marker(step_key)}]".strip(),
+        # GitHub takes 350 characters.
+        "description": f"{fields.description[:280]} [being made: {marker(step_key)}]".strip(),
         "auto_init": auto_init,
     }
     if organisation:

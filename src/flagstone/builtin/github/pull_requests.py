@@ -186,8 +186,8 @@ class PublishPullRequest(GitHubAction):
         base = inputs.target_branch_name or str(need(target)["default_branch"])
         if base == inputs.branch_name:
             raise Invalid("github.same_branch", f"A pull request cannot go from {base!r} into itself.")
-        head = target.api.find(f"{target.path}/git/ref/heads/{inputs.branch_name}")
-        found = head or target.api.find(f"{target.path}/git/ref/heads/{base}")
+        head = _ref(target, inputs.branch_name)
+        found = head or _ref(target, base)
         if found is None:
             raise NotFound(
                 "github.no_branch",
@@ -254,6 +254,13 @@ def _wanted(ctx: PlanContext | ActionContext, inputs: Any) -> Wanted:
         if not wanted or error.code not in ("github.nothing_to_publish", "files.missing"):
             raise
     return wanted
+
+
+def _ref(target: Target, branch: str) -> dict[str, Any] | None:
+    try:
+        return target.api.find(f"{target.path}/git/ref/heads/{branch}")
+    except Conflict:  # how GitHub says that the repository is empty
+        return None
 
 
 def _refuse_other_files(target: Target, start: _Start, paths: list[str], inputs: Any) -> None:

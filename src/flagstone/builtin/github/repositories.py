@@ -15,7 +15,7 @@ from flagstone.builtin.github.permissions import CREATE
 from flagstone.builtin.github.sealed import put_variables
 from flagstone.builtin.github.workspace import read_files
 from flagstone.contracts.actions import ActionExample
-from flagstone.kernel.errors import Denied, Invalid, NotFound
+from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound
 from flagstone.sdk import ActionContext, Outputs, PlanContext
 from flagstone.sdk.remotes import FirstCommit, GitRemotes
 
@@ -66,7 +66,7 @@ class _Pushing(GitHubAction):
         commit = self._remotes.commit_id(read_files(ctx.workspace, inputs.source_path), self._commit(inputs, info))
         try:
             return commit if target.api.find(f"{target.path}/commits/{commit}") else ""
-        except Invalid:  # how GitHub says that there is no such commit
+        except (Invalid, Conflict):  # how GitHub says that there is no such commit, or none at all
             return ""
 
     @staticmethod

@@ -98,6 +98,7 @@ def _branches(hub: FakeGitHub, repo: Repo, **_: Any) -> Answer:
 
 @_route("GET", "REPO/commits/(?P<sha>[0-9a-f]+)")
 def _commit(hub: FakeGitHub, repo: Repo, sha: str, **_: Any) -> Answer:
+    _not_empty(repo)
     try:
         found = repo.git.commits(1, start=sha)
     except FlagstoneError:
@@ -113,6 +114,7 @@ def _compare(hub: FakeGitHub, repo: Repo, base: str, head: str, **_: Any) -> Ans
 
 @_route("GET", "REPO/git/ref/heads/(?P<branch>.+)")
 def _ref(hub: FakeGitHub, repo: Repo, branch: str, **_: Any) -> Answer:
+    _not_empty(repo)
     head = repo.git.head(branch)
     if head is None:
         raise Refusal(404, "Not Found")
@@ -397,7 +399,13 @@ def _jobs(hub: FakeGitHub, repo: Repo, number: str, **_: Any) -> Answer:
     return {"total_count": 1, "jobs": [job]}
 
 
-@_route("(?:PUT|PATCH|POST)", "REPO/(?P<path>.+)")
+_KEPT = (
+    "topics|subscription|pages|properties/values|collaborators/[^/]+|environments/[^/]+|branches/[^/]+/protection"
+    "|branches/[^/]+/protection/required_signatures|actions/oidc/customization/sub|actions/permissions/access"
+)
+
+
+@_route("(?:PUT|PATCH|POST)", f"REPO/(?P<path>{_KEPT})")
 def _put(hub: FakeGitHub, repo: Repo, path: str, body: Any = None, **_: Any) -> Answer:
     """Topics, collaborators, protection, environments, properties: what was put is kept."""
     repo.puts[path] = body
@@ -407,6 +415,11 @@ def _put(hub: FakeGitHub, repo: Repo, path: str, body: Any = None, **_: Any) -> 
 @_route("PUT", "/orgs/[^/]+/teams/(?P<team>[^/]+)/repos/(?P<owner>[^/]+)/(?P<name>[^/]+)")
 def _team_access(hub: FakeGitHub, repo: Repo, team: str, body: dict[str, Any], **_: Any) -> Answer:
     repo.puts[f"teams/{team}"] = body
+
+
+def _not_empty(repo: Repo) -> None:
+    if not repo.git.refs():
+        raise Refusal(409, "Git Repository is empty.")
 
 
 def _known(items: Mapping[int, dict[str, Any]], number: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class FakeGitHub:
     def fail(self, kind: str, *, match: str = "", times: int = 1, after: bool = False, skip: int = 0) -> None:
         """Let the next requests in whose ``METHOD /path`` the pattern ``match`` is found go wrong.
 
-        Kinds: 401, 403, 500, 429, limited (primary), secondary, upgrade, reset, truncated, html, slow.
+        Kinds: 401, 403, 500, 429, moved, limited (primary), secondary, upgrade, reset, truncated, html, slow.
         """
         self.faults.append(Fault(kind, match, times, after, skip))
 
@@ -215,6 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
                 b'{"message": "Not accessible"}',
             ),
             "upgrade": (403, {}, b'{"message": "Upgrade to GitHub Pro to enable this feature."}'),
+            "moved": (307, {"location": "/elsewhere"}, b\'{"message": "Moved Permanently"}\'),
             "html": (200, {"content-type": "text/html"}, b"<!DOCTYPE html><html><body>Sign in</body></html>"),
         }
         if kind in answers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from flagstone.kernel.errors import Conflict, Invalid, NotFound, Permanent, Temporary
+from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound, Permanent, Temporary
 from flagstone.sdk import Waiting
 
 from .conftest import TOKEN
@@ -82,6 +82,44 @@ def test_a_push_to_a_branch_with_commits_is_refused(world):
         world.run("github:repo:push", {"defaultBranch": "main"})
     world.run("github:repo:push", {"defaultBranch": "other"})
     assert set(world.hub.repos["acme/shop"].files("other")) == {"README.md", "src/app.py"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "code"),
+    [
+        ("401", Denied, "git.remote_denied"),
+        ("500", Temporary, "git.remote_failed"),
+        ("reset", Temporary, "git.remote_failed"),
+        ("truncated", Temporary, "git.remote_failed"),
+        ("html", Temporary, "git.remote_failed"),
+    ],
+)
+@pytest.mark.parametrize("match", ["info/refs", r"shop\.git/git-receive-pack"])
+def test_a_push_that_goes_wrong_is_told_as_what_it_is_and_done_the_next_time(world, fault, error, code, match):
+    repo = world.hub.repository("acme/shop")
+    world.hub.fail(fault, match=match)
+    with pytest.raises(error) as told:
+        world.run("github:repo:push", {"defaultBranch": "main"})
+    assert told.value.code == code
+    assert world.again("github:repo:push", {"defaultBranch": "main"}).commit_hash == repo.head("main")
+
+
+def test_a_pull_request_to_an_empty_repository_is_refused(world):
+    world.hub.repository("acme/shop")
+    with pytest.raises(NotFound, match="no branch"):
+        world.plan("publish:github:pull-request", PULL)
+
+
+def test_a_repository_that_moved_is_said(world):
+    world.hub.repository("acme/shop", {"a": "b"})
+    world.hub.fail("moved", match="POST")
+    with pytest.raises(Permanent, match="moved"):
+        world.run("github:issues:create", {"title": "T"})
+
+
+def test_a_long_description_has_room_for_the_mark(world):
+    world.run("github:repo:create", {"description": "x" * 350})
+    assert world.hub.repos["acme/shop"].facts["description"] == "x" * 350
 
 
 def test_a_pull_request_has_only_what_differs_and_shows_it_in_the_plan(world):
