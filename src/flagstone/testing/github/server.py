@@ -215,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
                 b'{"message": "Not accessible"}',
             ),
             "upgrade": (403, {}, b'{"message": "Upgrade to GitHub Pro to enable this feature."}'),
-            "moved": (307, {"location": "/elsewhere"}, b\'{"message": "Moved Permanently"}\'),
+            "moved": (307, {"location": "/elsewhere"}, b'{"message": "Moved Permanently"}'),
             "html": (200, {"content-type": "text/html"}, b"<!DOCTYPE html><html><body>Sign in</body></html>"),
         }
         if kind in answers:
