@@ -1,0 +1,30 @@
+"""``publish:git:pull-request`` keeps the promises that every action makes."""
+
+from __future__ import annotations
+
+import pytest
+
+from flagstone.platform.repositories.actions import PublishPullRequest
+from flagstone.platform.repositories.service import Proposals
+from flagstone.testing.actions import ANN
+from flagstone.testing.suites.action_suite import ActionSuite
+
+from .conftest import Hosting
+
+
+class TestPublishPullRequest(ActionSuite):
+    """In front of a hosted repository."""
+
+    @pytest.fixture
+    def action(self, sqlite_database, tmp_path):
+        hosting = Hosting(sqlite_database, tmp_path / "repositories")
+        hosting.service.create("acme/shop", ANN, files={"old.txt": (b"old\n", False)})
+        return PublishPullRequest(Proposals(hosting.changes, hosting.folders, hosting.pushes), "a@acme.example")
+
+    @pytest.fixture
+    def inputs(self):
+        url = {"repoUrl": "flagstone?owner=acme&repo=shop"}
+        return {**url, "branchName": "add", "title": "Add", "description": "", "targetPath": "docs"}
+
+    def prepare(self, bench):
+        bench.workspace.write("notes.md", "# Notes\n")
