@@ -27,6 +27,9 @@ from flagstone.kernel.errors import (
 )
 from flagstone.sdk import HttpAnswer, HttpClient
 
+_FAILURES = 5
+_REST = 30.0
+"""Seconds within which failures count together, and for which a host is left alone then."""
 _KEPT_ANSWERS = 256
 _MAX_PAGES = 20
 _DEFAULT_WAIT = 60.0
@@ -58,6 +61,46 @@ class AnswerCache:
                 self._kept.popitem(last=False)
 
 
+class Breaker:
+    """Stops asking a host that fails: after some failures in a row nobody asks for a while, then one may try."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._failures: list[float] = []
+        self._closed_until = 0.0
+        self._lock = threading.Lock()
+
+    def check(self, host: str) -> None:
+        """Raise Temporary while nobody is to ask."""
+        with self._lock:
+            left = self._closed_until - self._now()
+            if left <= 0:
+                if self._closed_until:
+                    # One may try; the others wait for what becomes of it.
+                    self._closed_until = self._now() + _REST
+                return
+        raise Temporary(
+            "github.resting",
+            f"{host} failed {_FAILURES} times in a row and is left alone for a while.",
+            hint="The step goes on by itself when it answers again.",
+            retry_after=max(1.0, left),
+        )
+
+    def worked(self) -> None:
+        """It answers."""
+        with self._lock:
+            self._failures.clear()
+            self._closed_until = 0.0
+
+    def failed(self) -> None:
+        """It does not, or with a fault of its own."""
+        with self._lock:
+            now = self._now()
+            self._failures = [*(at for at in self._failures if now - at < _REST), now]
+            if len(self._failures) >= _FAILURES:
+                self._closed_until = now + _REST
+
+
 class GitHub:
     """The API of one host with one credential. ``authorization`` gives the value of the header."""
 
@@ -69,6 +112,7 @@ class GitHub:
         *,
         secret: str,
         cache: AnswerCache | None = None,
+        breaker: Breaker | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.host = host
@@ -76,6 +120,7 @@ class GitHub:
         self.secret = secret
         self._authorization = authorization
         self._cache = cache or AnswerCache()
+        self._breaker = breaker or Breaker()
         self._now = now
 
     def get(self, path: str, **params: Any) -> Any:
@@ -127,10 +172,16 @@ class GitHub:
         content = None
         if body is not None:
             content, headers["content-type"] = json.dumps(body).encode(), "application/json"
+        self._breaker.check(self.host.host)
         try:
             answer = self.http.send(method, url, headers=headers, body=content, timeout=30, etag=kept and kept[0])
         except Unavailable as error:
+            self._breaker.failed()
             raise Temporary("github.unreachable", f"{self.host.host}: {error.message}", hint=error.hint) from error
+        if answer.status >= 500:
+            self._breaker.failed()
+        else:
+            self._breaker.worked()
         if answer.status == 304 and kept is not None:
             return what, HttpAnswer(200, answer.headers, kept[1], answer.url)
         if answer.status >= 400:

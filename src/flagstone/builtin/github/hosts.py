@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from flagstone.builtin.github.client import AnswerCache, GitHub
+from flagstone.builtin.github.client import AnswerCache, Breaker, GitHub
 from flagstone.builtin.github.credentials import Credentials
 from flagstone.builtin.github.settings import GitHubHost, GitHubSettings
 from flagstone.kernel.errors import Invalid
@@ -67,6 +67,7 @@ class _Server:
     credentials: Credentials
     http: Any
     cache: AnswerCache
+    breaker: Breaker
 
 
 class GitHubHosts:
@@ -78,7 +79,7 @@ class GitHubHosts:
         for host in settings.hosts:
             reached = tuple(dict.fromkeys(_allowed(url) for url in (host.api_url, host.web_url)))
             http = tools.http(reached, setting="github.hosts")
-            self._servers[host.host] = _Server(host, Credentials(host, secrets, http), http, AnswerCache())
+            self._servers[host.host] = _Server(host, Credentials(host, secrets, http), http, AnswerCache(), Breaker())
 
     def target(self, repo_url: str, *, token: str = "", purpose: str = "") -> Target:
         """The repository of ``host?owner=…&repo=…``; a ``token`` is used in place of the host's credential.
@@ -103,7 +104,13 @@ class GitHubHosts:
                 hint="An administrator can add it: [[github.hosts]] with host and credential.",
             )
         if token:
-            api = GitHub(server.host, server.http, lambda: f"Bearer {token}", secret="token of the step")  # noqa: S106
+            api = GitHub(
+                server.host,
+                server.http,
+                lambda: f"Bearer {token}",
+                secret="token of the step",  # noqa: S106  in words, for messages
+                breaker=server.breaker,
+            )
         else:
             api = GitHub(
                 server.host,
@@ -111,6 +118,7 @@ class GitHubHosts:
                 lambda: server.credentials.header(owner, purpose),
                 secret=server.host.credential,
                 cache=server.cache,
+                breaker=server.breaker,
             )
         return Target(api, owner, repo)
 

@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from flagstone.builtin.github.client import Breaker, GitHub
 from flagstone.builtin.github.credentials import app_proof
 from flagstone.builtin.github.hosts import GitHubHosts
 from flagstone.builtin.github.settings import GitHubHost, GitHubSettings
@@ -158,3 +159,25 @@ def test_an_address_inside_is_asked_only_when_the_settings_name_it(world):
     api = hosts.target(URL).api
     with pytest.raises(Denied, match=r"github\.hosts"):
         api.http.send("GET", "http://127.0.0.2:1/", headers={})
+
+
+def test_a_host_that_fails_again_and_again_is_left_alone_for_a_while(world, target):
+    now = [1000.0]
+    breaker = Breaker(lambda: now[0])
+    api = GitHub(target.api.host, target.api.http, lambda: f"Bearer {world.hub.token}", secret="s", breaker=breaker)
+    world.hub.fail("500", times=6)
+    for _ in range(5):
+        with pytest.raises(Temporary):
+            api.get("/users/acme")
+    asked = len(world.hub.asked)
+    with pytest.raises(Temporary) as told:
+        api.get("/users/acme")
+    assert (told.value.code, told.value.retry_after, len(world.hub.asked)) == ("github.resting", 30, asked)
+    now[0] += 31
+    with pytest.raises(Temporary, match="500"):
+        api.get("/users/acme")
+    with pytest.raises(Temporary, match="alone"):
+        api.get("/users/acme")
+    now[0] += 31
+    assert api.get("/users/acme")["login"] == "acme"
+    assert api.get("/users/acme")["login"] == "acme"
