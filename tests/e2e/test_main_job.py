@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 
 import httpx
@@ -161,3 +162,76 @@ def test_a_golden_path_with_bad_values_says_which_and_starts_nothing(acme):
         fields = {problem.get("field", "").split(".")[-1] for problem in answer.json()["problems"]}
         assert {"name", "owner"} <= fields
         assert client.get("/api/v1/runs").json()["items"] == before
+
+
+def test_backstages_scaffolder_api_tells_the_run_as_a_task(acme, hello):
+    base = "/api/scaffolder/v2"
+    listed = acme.get(f"{base}/tasks", limit=1, offset=0)
+    assert listed["totalTasks"] >= 1
+    assert len(listed["tasks"]) == 1
+    task = acme.get(f"{base}/tasks/{hello['id']}")
+    assert task["status"] == "completed"
+    assert task["spec"]["parameters"]["name"] == "hello"
+    assert [step["action"] for step in task["spec"]["steps"]] == [step["action"] for step in hello["steps"]]
+    assert task["spec"]["templateInfo"]["entityRef"] == "template:default/python-web-service"
+    events = acme.get(f"{base}/tasks/{hello['id']}/events")
+    assert [event["type"] for event in events].count("completion") == 1
+    assert events[-1]["body"]["output"]["links"]
+    ids = [event["id"] for event in events]
+    assert ids == sorted(set(ids))
+    assert [event["id"] for event in acme.get(f"{base}/tasks/{hello['id']}/events", after=ids[-2])] == ids[-1:]
+    with acme.client() as client:
+        stream = client.get(f"{base}/tasks/{hello['id']}/eventstream", params={"after": ids[-3]}).text
+    assert [line.partition(": ")[2] for line in stream.splitlines() if line.startswith("event:")][-1] == "completion"
+
+
+def test_backstages_scaffolder_api_starts_a_task_and_says_what_is_wrong_with_its_values(acme, hello):
+    base = "/api/scaffolder/v2"
+    schema = acme.get(f"{base}/templates/default/template/python-web-service/parameter-schema")
+    assert schema["steps"][0]["schema"]["properties"]["name"]
+    with acme.client() as client:
+        wrong = client.post(f"{base}/tasks", json={"templateRef": "template:default/python-web-service", "values": {}})
+        assert wrong.status_code == 400
+        assert {"path", "property", "message", "stack"} <= wrong.json()["errors"][0].keys()
+        missing = client.post(f"{base}/tasks", json={"templateRef": "template:default/nope", "values": {}})
+        assert missing.json()["error"]["name"] == "NotFoundError"
+        ended = client.post(f"{base}/tasks/{hello['id']}/cancel")
+        assert ended.json() == {"status": "cancelled"}
+    assert acme.get(f"{base}/tasks/{hello['id']}")["status"] == "completed"
+    assert {"fetch:template", "publish:git"} <= {item["id"] for item in acme.get(f"{base}/actions")}
+    assert "parseRepoUrl" in acme.get(f"{base}/templating-extensions")["filters"]
+
+
+def test_a_template_that_is_not_registered_is_tried_with_its_files(acme):
+    skeleton = base64.b64encode(b"Hello ${{ values.name }}\n").decode()
+    template = {
+        "apiVersion": "scaffolder.backstage.io/v1beta3",
+        "kind": "Template",
+        "metadata": {"name": "draft"},
+        "spec": {
+            "type": "service",
+            "parameters": [{"title": "One", "required": ["name"], "properties": {"name": {"type": "string"}}}],
+            "steps": [
+                {
+                    "id": "fetch",
+                    "action": "fetch:template",
+                    "input": {"url": "./skeleton", "values": {"name": "${{ parameters.name }}"}},
+                }
+            ],
+            "output": {"text": [{"title": "Done", "content": "${{ parameters.name }}"}]},
+        },
+    }
+    body = {
+        "template": template,
+        "values": {"name": "Ada"},
+        "directoryContents": [{"path": "skeleton/README.md", "base64Content": skeleton}],
+    }
+    answer = acme.post("/api/scaffolder/v2/dry-run", body)
+    (file,) = answer["directoryContents"]
+    assert file["path"] == "README.md"
+    assert base64.b64decode(file["base64Content"]) == b"Hello Ada\n"
+    assert answer["output"]["text"][0]["content"] == "Ada"
+    with acme.client() as client:
+        outside = {**body, "directoryContents": [{"path": "../escape", "base64Content": skeleton}]}
+        assert client.post("/api/scaffolder/v2/dry-run", json=outside).status_code == 400
+        assert client.post("/api/scaffolder/v2/dry-run", json={**body, "values": {}}).json()["errors"]

@@ -141,6 +141,8 @@ class RunSummary(Wire):
     state: RunState
     actor: str
     actor_name: str
+    actor_ref: str | None = None
+    """The catalog User that the actor was matched with."""
     subjects: tuple[str, ...] = ()
     steps_total: int = 0
     steps_done: int = 0

@@ -90,6 +90,7 @@ class RunRecord:
             "state": self.state,
             "actor": self.principal.id,
             "actor_name": self.principal.name,
+            "actor_ref": self.principal.entity_ref,
             "subjects": self.subjects,
             "steps_total": self.steps_total,
             "steps_done": self.steps_done,

@@ -6,7 +6,7 @@ here: the template becomes a workflow definition and is handed to the gateway. W
 self_service.
 """
 
-from flagstone.portal.golden_paths.model import GoldenPath, golden_path, workflow
+from flagstone.portal.golden_paths.model import GoldenPath, golden_path, unregistered, workflow
 from flagstone.portal.golden_paths.service import GoldenPathService
 
-__all__ = ["GoldenPath", "GoldenPathService", "golden_path", "workflow"]
+__all__ = ["GoldenPath", "GoldenPathService", "golden_path", "unregistered", "workflow"]

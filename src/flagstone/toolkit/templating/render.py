@@ -31,6 +31,18 @@ class Extensions:
 NO_EXTENSIONS = Extensions()
 
 
+def names() -> tuple[dict[str, str], dict[str, str]]:
+    """The filters and the functions that every template may use, each with what is known of it in words."""
+    return (
+        {name: _first_line(call) for name, call in sorted(FILTERS.items())},
+        {name: _first_line(call) for name, call in sorted(FUNCTIONS.items())},
+    )
+
+
+def _first_line(call: Callable[..., Value]) -> str:
+    return (call.__doc__ or "").strip().partition("\n")[0]
+
+
 def status_functions(*, failed: bool) -> Extensions:
     """``always()`` and ``failure()`` for a run in which an earlier step did, or did not, fail."""
     return Extensions(functions={"always": lambda: True, "failure": lambda: failed})

@@ -2,7 +2,7 @@
 
 from flagstone.portal.golden_paths.model.drafts import Draft
 from flagstone.portal.golden_paths.model.plans import ChangeGroup, PlanFacts, read_plan
-from flagstone.portal.golden_paths.model.templates import GoldenPath, golden_path
+from flagstone.portal.golden_paths.model.templates import GoldenPath, golden_path, unregistered
 from flagstone.portal.golden_paths.model.workflows import owner_of, run_title, workflow
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "owner_of",
     "read_plan",
     "run_title",
+    "unregistered",
     "workflow",
 ]

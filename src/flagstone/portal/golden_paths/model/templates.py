@@ -6,9 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from flagstone.portal.catalog import Entity
+from flagstone.kernel.errors import Invalid
+from flagstone.portal.catalog import Entity, EntitySource
 
 WHAT_YOU_GET = "flagstone.dev/what-you-get"
 _PAGE_TITLE = "Please enter the following information"
@@ -80,6 +82,43 @@ def golden_path(entity: Entity) -> GoldenPath:
         labels=_labels(spec),
         base=entity.source.ref,
         version=_digest(entity),
+    )
+
+
+def unregistered(document: Mapping[str, Any], base: str) -> GoldenPath:
+    """A template that is not in the catalog, for a preview. Raises Invalid when it is none."""
+    metadata, spec = document.get("metadata"), document.get("spec")
+    api = str(document.get("apiVersion"))
+    if document.get("kind") != "Template" or api != "scaffolder.backstage.io/v1beta3":
+        raise Invalid(
+            "golden_paths.no_template_document",
+            f"This is no template: its kind is {document.get('kind')!r:.60}, its apiVersion {api!r:.60}.",
+            hint="Write kind: Template and apiVersion: scaffolder.backstage.io/v1beta3.",
+        )
+    if not isinstance(metadata, Mapping) or not isinstance(metadata.get("name"), str) or not isinstance(spec, Mapping):
+        raise Invalid("golden_paths.no_template_document", "The template has no metadata.name or no spec.")
+    namespace, name = str(metadata.get("namespace") or "default"), str(metadata["name"])
+    moment = datetime.fromtimestamp(0, UTC)
+    kind, _, target = base.partition(":")
+    return golden_path(
+        Entity(
+            ref=f"template:{namespace}/{name}".lower(),
+            uid="",
+            kind="Template",
+            namespace=namespace,
+            name=name,
+            title=str(metadata.get("title") or name),
+            type=str(spec.get("type") or ""),
+            lifecycle=str(spec.get("lifecycle") or ""),
+            owner=None,
+            system=None,
+            etag="",
+            data=document,
+            text="",
+            source=EntitySource("", kind, target, base, target, 1, None, None),
+            created_at=moment,
+            updated_at=moment,
+        )
     )
 
 
