@@ -107,7 +107,7 @@ class BaseContext(Protocol):
         """Render a skeleton into the workspace, in the rules of ``fetch:template``; returns the paths written.
 
         Options: target_path, copy_without_templating, template_file_extension, cookiecutter_compat, replace,
-        trim_blocks, lstrip_blocks.
+        trim_blocks, lstrip_blocks, leave_out (globs of what is no part of the result).
         """
 
     def render_text(self, text: str, values: Mapping[str, Any], options: Mapping[str, Any], *, name: str = "") -> str:

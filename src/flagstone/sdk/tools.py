@@ -30,6 +30,9 @@ class HttpAnswer:
 class HttpClient(Protocol):
     """Sends requests to the hosts it was made for, and to no other."""
 
+    def check(self, url: str) -> None:
+        """Whether a request would be sent there at all, as far as the address tells. Raises Denied, Invalid."""
+
     def send(
         self,
         method: str,

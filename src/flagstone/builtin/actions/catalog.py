@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import yaml
 from pydantic import Field, model_validator
 
+from flagstone.builtin.actions.describe import WORKSPACE_ONLY, example
 from flagstone.builtin.actions.entities import Described, main_entity, parse
 from flagstone.builtin.actions.paths import clean
 from flagstone.builtin.actions.permissions import REGISTER, UNREGISTER
 from flagstone.kernel.errors import Denied, Invalid, NotFound, Unavailable
-from flagstone.sdk import Action, ActionContext, Inputs, Outputs, PlanContext
+from flagstone.sdk import Action, ActionContext, ActionTools, Inputs, Outputs, PlanContext
 
 _SOURCE_TEMPLATE = "backstage.io/source-template"
 _DEFAULT_FILE = "catalog-info.yaml"
@@ -29,12 +29,32 @@ class CatalogWrite(Action):
     id = "catalog:write"
     title = "Write an entity file"
     idempotency = "natural"
+    without_undo = WORKSPACE_ONLY
+    examples = (
+        example(
+            "Describe a component that has no file of its own yet",
+            """
+            - id: describe
+              action: catalog:write
+              input:
+                filePath: catalog-info.yaml
+                entity:
+                  apiVersion: backstage.io/v1alpha1
+                  kind: Component
+                  metadata: {name: "${{ parameters.name }}"}
+                  spec: {type: service, lifecycle: experimental, owner: "${{ parameters.owner }}"}
+            """,
+        ),
+    )
+
+    def __init__(self, tools: ActionTools) -> None:
+        self._tools = tools
 
     class Input(Inputs):
         """The entity and where it goes."""
 
-        file_path: str = Field(_DEFAULT_FILE, alias="filePath", min_length=1)
-        entity: dict[str, Any]
+        file_path: str = Field(_DEFAULT_FILE, alias="filePath", min_length=1, description="Path in the workspace.")
+        entity: dict[str, Any] = Field(description="The entity as it would stand in the file.")
 
     def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
         """The file, written into the throw-away workspace."""
@@ -46,15 +66,14 @@ class CatalogWrite(Action):
         ctx.log(f"Wrote {self._write(ctx, inputs)}.")
         return self.Output()
 
-    @staticmethod
-    def _write(ctx: ActionContext | PlanContext, inputs: Any) -> str:
+    def _write(self, ctx: ActionContext | PlanContext, inputs: Any) -> str:
         entity = dict(inputs.entity)
         if ctx.template_ref:
             metadata = dict(entity.get("metadata") or {})
             metadata["annotations"] = {**(metadata.get("annotations") or {}), _SOURCE_TEMPLATE: ctx.template_ref}
             entity["metadata"] = metadata
         path = clean(inputs.file_path)
-        ctx.workspace.write(path, yaml.safe_dump(entity, sort_keys=False, allow_unicode=True, width=100))
+        ctx.workspace.write(path, self._tools.write_yaml(entity))
         return path
 
 
@@ -75,13 +94,47 @@ class CatalogRegister(Action):
     title = "Register in the catalog"
     permission = REGISTER
     idempotency = "natural"
+    without_undo = "It is not undone by itself: catalog:unregister takes a location out again."
+    examples = (
+        example(
+            "Register the file of a repository that a step before has made",
+            """
+            - id: register
+              action: catalog:register
+              input:
+                repoContentsUrl: ${{ steps.publish.output.repoContentsUrl }}
+                catalogInfoPath: /catalog-info.yaml
+            """,
+        ),
+        example(
+            "Register any location; a file that is not there is no error",
+            """
+            - id: register
+              action: catalog:register
+              input:
+                catalogInfoUrl: https://git.acme.example/shop/raw/main/catalog-info.yaml
+                optional: true
+            """,
+        ),
+    )
+
+    def __init__(self, tools: ActionTools) -> None:
+        self._tools = tools
 
     class Input(Inputs):
         """Either the whole location, or a repository and a path in it."""
 
-        catalog_info_url: str | None = Field(None, alias="catalogInfoUrl")
-        repo_contents_url: str | None = Field(None, alias="repoContentsUrl")
-        catalog_info_path: str = Field(f"/{_DEFAULT_FILE}", alias="catalogInfoPath")
+        catalog_info_url: str | None = Field(
+            None,
+            alias="catalogInfoUrl",
+            description="The file: hosted:project/repository/path, file:/path or an http(s) address.",
+        )
+        repo_contents_url: str | None = Field(
+            None, alias="repoContentsUrl", description="The repository, as the publish actions give it."
+        )
+        catalog_info_path: str = Field(
+            f"/{_DEFAULT_FILE}", alias="catalogInfoPath", description="Path of the file in that repository."
+        )
         optional: bool = Field(False, description="Do not fail when there is no such file.")
 
         @model_validator(mode="after")
@@ -93,8 +146,10 @@ class CatalogRegister(Action):
     class Output(Outputs):
         """Where it was registered; ``entityRef`` is absent when the file could not be read here."""
 
-        entity_ref: str | None = Field(None, alias="entityRef")
-        catalog_info_url: str = Field(alias="catalogInfoUrl")
+        entity_ref: str | None = Field(
+            None, alias="entityRef", description="The main entity of the file; absent when it could not be read here."
+        )
+        catalog_info_url: str = Field(alias="catalogInfoUrl", description="Where it was registered.")
 
     def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
         """The location and the entities in it, read from the workspace as long as there is no repository."""
@@ -121,20 +176,18 @@ class CatalogRegister(Action):
         main = str(main_entity(found).ref) if found else None
         return self.Output(entity_ref=main, catalog_info_url=location.url)
 
-    @staticmethod
-    def _read_planned(ctx: PlanContext, location: _Location, inputs: Any) -> list[Described] | None:
+    def _read_planned(self, ctx: PlanContext, location: _Location, inputs: Any) -> list[Described] | None:
         path = clean(inputs.catalog_info_path.lstrip("/"))
         if inputs.repo_contents_url and ctx.workspace.exists(path):
-            return parse(ctx.workspace.read_text(path), path)
+            return parse(self._tools, ctx.workspace.read_text(path), path)
         try:
-            return _read_hosted(ctx, location)
+            return _read_hosted(self._tools, ctx, location)
         except (NotFound, Unavailable, Denied):
             return None
 
-    @staticmethod
-    def _read(ctx: ActionContext, location: _Location, inputs: Any) -> list[Described] | None:
+    def _read(self, ctx: ActionContext, location: _Location, inputs: Any) -> list[Described] | None:
         try:
-            return _read_hosted(ctx, location)
+            return _read_hosted(self._tools, ctx, location)
         except NotFound:
             if inputs.optional:
                 ctx.log(f"There is no {location.url}; it is registered anyway.", level="warn")
@@ -149,12 +202,23 @@ class CatalogUnregister(Action):
     title = "Unregister from the catalog"
     permission = UNREGISTER
     idempotency = "natural"
+    without_undo = "It is not undone by itself: catalog:register brings the location back."
+    examples = (
+        example(
+            "Forget a file of a hosted repository",
+            """
+            - id: forget
+              action: catalog:unregister
+              input: {type: hosted, target: acme/shop/catalog-info.yaml}
+            """,
+        ),
+    )
 
     class Input(Inputs):
         """The location."""
 
-        type: str = Field(min_length=1)
-        target: str = Field(min_length=1)
+        type: str = Field(min_length=1, description="Type of the location: hosted, url or file.")
+        target: str = Field(min_length=1, description="Its target.")
         entity_ref: str | None = Field(
             None, alias="entityRef", description="The entity on whose page it was asked for."
         )
@@ -209,9 +273,9 @@ def _parse_location(text: str) -> _Location:
     )
 
 
-def _read_hosted(ctx: ActionContext | PlanContext, location: _Location) -> list[Described] | None:
+def _read_hosted(tools: ActionTools, ctx: ActionContext | PlanContext, location: _Location) -> list[Described] | None:
     """The entities of a file in the built-in git hosting; None for places that only the catalog reads."""
     if location.type != "hosted":
         return None
     project, name, path = location.target.split("/", 2)
-    return parse(ctx.source(f"hosted:{project}/{name}").read_text(path), path)
+    return parse(tools, ctx.source(f"hosted:{project}/{name}").read_text(path), path)

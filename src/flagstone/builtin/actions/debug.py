@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from flagstone.builtin.actions.describe import READS_ONLY, example
 from flagstone.sdk import Action, ActionContext, Files, Inputs, Outputs, PlanContext
 
 _LONGEST = 600.0
@@ -20,12 +21,29 @@ class DebugLog(Action):
     id = "debug:log"
     title = "Write to the log"
     idempotency = "natural"
+    without_undo = READS_ONLY
+    examples = (
+        example(
+            "Say something, and list what the steps before have made",
+            """
+            - id: look
+              action: debug:log
+              input:
+                message: "Made ${{ parameters.name }}"
+                listWorkspace: with-filenames
+            """,
+        ),
+    )
 
     class Input(Inputs):
         """What to write."""
 
-        message: str = ""
-        list_workspace: bool | Literal["with-filenames", "with-contents"] = Field(False, alias="listWorkspace")
+        message: str = Field("", description="The text.")
+        list_workspace: bool | Literal["with-filenames", "with-contents"] = Field(
+            False,
+            alias="listWorkspace",
+            description="Also list the files of the workspace; with-contents shows what is in them, too.",
+        )
 
     def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
         """Changes nothing."""
@@ -59,13 +77,24 @@ class DebugWait(Action):
     id = "debug:wait"
     title = "Wait"
     idempotency = "natural"
+    without_undo = READS_ONLY
+    examples = (
+        example(
+            "Give another system half a minute",
+            """
+            - id: wait
+              action: debug:wait
+              input: {seconds: 30}
+            """,
+        ),
+    )
 
     class Input(Inputs):
         """How long, all parts together at most ten minutes."""
 
-        minutes: float = Field(0, ge=0)
-        seconds: float = Field(0, ge=0)
-        milliseconds: float = Field(0, ge=0)
+        minutes: float = Field(0, ge=0, description="Minutes; the parts are added up.")
+        seconds: float = Field(0, ge=0, description="Seconds; the parts are added up.")
+        milliseconds: float = Field(0, ge=0, description="Milliseconds; the parts are added up.")
 
         @model_validator(mode="after")
         def _not_too_long(self) -> DebugWait.Input:

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from flagstone.kernel.errors import Invalid, Problem
+from flagstone.kernel.errors import Invalid
 from flagstone.kernel.refs import EntityRef
+from flagstone.sdk import ActionTools
 
 _PREFERRED = ("component", "template")
 _MAX_SIZE = 1_000_000
@@ -31,21 +30,13 @@ class Described:
         return {label: spec[key] for key, label in labels.items() if isinstance(spec.get(key), str)}
 
 
-def parse(text: str, file: str) -> list[Described]:
+def parse(tools: ActionTools, text: str, file: str) -> list[Described]:
     """The entities of a YAML file. Raises Invalid for what is no entity file."""
     if len(text) > _MAX_SIZE:
         raise Invalid(
             "actions.too_large", f"{file} is too large for an entity file.", hint=f"At most {_MAX_SIZE:,} bytes."
         )
-    try:
-        documents = [item for item in yaml.safe_load_all(text) if item is not None]
-    except RecursionError as error:
-        raise Invalid("actions.bad_yaml", f"{file} is nested too deeply.") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else None
-        problem = Problem(str(getattr(error, "problem", None) or error), file=file, line=line)
-        raise Invalid("actions.bad_yaml", f"{file} is not valid YAML.", problems=[problem]) from error
+    documents = [item for item in tools.read_yaml(text, name=file) if item is not None]
     found = [_describe(item, file) for item in documents]
     if not found:
         raise Invalid("actions.no_entities", f"{file} holds no entity.", hint="Describe at least one component in it.")

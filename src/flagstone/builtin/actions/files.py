@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from flagstone.builtin.actions.describe import READS_ONLY, WORKSPACE_ONLY, example
 from flagstone.builtin.actions.paths import clean
 from flagstone.kernel.errors import NotFound
 from flagstone.sdk import Action, ActionContext, Files, Inputs, Outputs, PlanContext
@@ -19,6 +20,18 @@ class FsDelete(Action):
     id = "fs:delete"
     title = "Delete files"
     idempotency = "natural"
+    without_undo = WORKSPACE_ONLY
+    examples = (
+        example(
+            "Delete a file and everything below a folder",
+            """
+            - id: tidy
+              action: fs:delete
+              input:
+                files: [LICENSE.template, "docs/drafts/**"]
+            """,
+        ),
+    )
 
     class Input(Inputs):
         """Which ones."""
@@ -41,9 +54,9 @@ class FsDelete(Action):
 class _Move(Inputs):
     """One move."""
 
-    source: str = Field(alias="from", min_length=1)
-    target: str = Field(alias="to", min_length=1)
-    overwrite: bool = False
+    source: str = Field(alias="from", min_length=1, description="A file or folder of the workspace.")
+    target: str = Field(alias="to", min_length=1, description="Its new path; folders on the way are made.")
+    overwrite: bool = Field(False, description="Replace what is there already; otherwise that is an error.")
 
 
 class FsRename(Action):
@@ -52,11 +65,24 @@ class FsRename(Action):
     id = "fs:rename"
     title = "Move files"
     idempotency = "natural"
+    without_undo = WORKSPACE_ONLY
+    examples = (
+        example(
+            "Give a file its final name, whether or not there is one already",
+            """
+            - id: move
+              action: fs:rename
+              input:
+                files:
+                  - {from: README.service.md, to: README.md, overwrite: true}
+            """,
+        ),
+    )
 
     class Input(Inputs):
         """The moves, in order."""
 
-        files: list[_Move]
+        files: list[_Move] = Field(description="The moves.")
 
     def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
         """The moves, done in the throw-away workspace."""
@@ -76,9 +102,9 @@ class FsRename(Action):
 class _Found(Outputs):
     """A file or folder."""
 
-    name: str
-    path: str
-    full_path: str = Field(alias="fullPath")
+    name: str = Field(description="Its last part.")
+    path: str = Field(description="Relative to the folder that was asked for.")
+    full_path: str = Field(alias="fullPath", description="Relative to the workspace.")
 
 
 class FsReaddir(Action):
@@ -87,18 +113,32 @@ class FsReaddir(Action):
     id = "fs:readdir"
     title = "List files"
     idempotency = "natural"
+    without_undo = READS_ONLY
+    examples = (
+        example(
+            "List everything below src",
+            """
+            - id: list
+              action: fs:readdir
+              input: {paths: [src], recursive: true}
+            - id: tell
+              action: debug:log
+              input: {message: "${{ steps.list.output.files | length }} files"}
+            """,
+        ),
+    )
 
     class Input(Inputs):
         """Which folders."""
 
-        paths: list[str]
-        recursive: bool = False
+        paths: list[str] = Field(description="Folders of the workspace; . is the workspace itself.")
+        recursive: bool = Field(False, description="Also what lies deeper.")
 
     class Output(Outputs):
         """What they hold. ``fullPath`` is relative to the workspace: nothing outside of it is ever shown."""
 
-        files: list[_Found]
-        folders: list[_Found]
+        files: list[_Found] = Field(description="The files.")
+        folders: list[_Found] = Field(description="The folders.")
 
     def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
         """The list as far as the steps before can be foretold."""

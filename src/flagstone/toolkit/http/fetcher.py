@@ -159,6 +159,10 @@ class Fetcher:
             raise Unavailable("http.unreachable", f"The name {target.host} has no address.")
         return [str(address) for address in found]
 
+    def check(self, url: str) -> None:
+        """Whether a URL is one that may be fetched, before its name is resolved. Raises as :meth:`fetch`."""
+        self._target(url)
+
     def _headers(self, given: Mapping[str, str], etag: str | None, kinds: Sequence[Kind]) -> dict[str, str]:
         chosen = {name.lower(): value for name, value in given.items() if name.lower() not in _OURS}
         if any(not value.isprintable() or not value.isascii() for value in (*chosen.values(), etag or "")):

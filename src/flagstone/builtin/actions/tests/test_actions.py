@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from flagstone.builtin.actions.catalog import CatalogRegister, CatalogUnregister, CatalogWrite
-from flagstone.builtin.actions.debug import DebugLog, DebugWait
+from flagstone.builtin.actions.debug import DebugWait
 from flagstone.builtin.actions.entities import main_entity, parse
 from flagstone.builtin.actions.fetch import FetchPlain, FetchPlainFile, FetchTemplate
 from flagstone.builtin.actions.files import FsDelete, FsReaddir, FsRename
 from flagstone.kernel.errors import Conflict, Denied, FlagstoneError, Invalid, NotFound
+from flagstone.platform.runs import StepTools
 from flagstone.testing.actions import ActionBench, contents
-from flagstone.testing.suites import action_suite
 
 INFO = """
 apiVersion: backstage.io/v1alpha1
@@ -34,22 +34,6 @@ def bench(tmp_path):
     return ActionBench(tmp_path / "bench")
 
 
-def _case(make, what, prepare=lambda self, bench: None):
-    """A conformance suite for one action."""
-
-    class Case(action_suite.ActionSuite):
-        @pytest.fixture
-        def action(self):
-            return make()
-
-        @pytest.fixture
-        def inputs(self):
-            return what
-
-    Case.prepare = prepare
-    return Case
-
-
 def _skeleton(self, bench):
     bench.template_file("skeleton/${{ values.name }}.txt", "Hello ${{ values.name }}")
     bench.template_file("skeleton/{% if values.nope %}x{% endif %}/gone.txt", "gone")
@@ -64,19 +48,6 @@ def _workspace(self, bench):
 
 def _repository(self, bench):
     bench.repository("acme/shop", {"catalog-info.yaml": INFO})
-
-
-TestFetchPlain = _case(FetchPlain, {"url": "./skeleton", "targetPath": "./out"}, _skeleton)
-TestFetchPlainFile = _case(FetchPlainFile, {"url": "./skeleton/logo.png", "targetPath": "img/logo.png"}, _skeleton)
-TestFetchTemplate = _case(FetchTemplate, {"url": "./skeleton", "values": {"name": "bob"}}, _skeleton)
-TestFsDelete = _case(FsDelete, {"files": ["docs/**", "nope.txt"]}, _workspace)
-TestFsRename = _case(FsRename, {"files": [{"from": "docs", "to": "manual"}]}, _workspace)
-TestFsReaddir = _case(FsReaddir, {"paths": ["docs", "."], "recursive": True}, _workspace)
-TestDebugLog = _case(DebugLog, {"message": "hello", "listWorkspace": "with-contents"}, _workspace)
-TestDebugWait = _case(DebugWait, {"milliseconds": 10})
-TestCatalogWrite = _case(CatalogWrite, {"entity": {"kind": "Component", "metadata": {"name": "x"}}})
-TestCatalogRegister = _case(CatalogRegister, {"repoContentsUrl": "hosted:acme/shop/"}, _repository)
-TestCatalogUnregister = _case(CatalogUnregister, {"type": "hosted", "target": "acme/shop/catalog-info.yaml"})
 
 
 def test_a_skeleton_is_rendered_with_paths_modes_and_binary_files(bench):
@@ -168,7 +139,7 @@ def test_nothing_is_written_outside_the_workspace(bench, path):
         (FsDelete(), {"files": [path]}),
         (FsRename(), {"files": [{"from": "a.txt", "to": path}]}),
         (FsReaddir(), {"paths": [path]}),
-        (CatalogWrite(), {"filePath": path, "entity": {}}),
+        (CatalogWrite(bench.tools), {"filePath": path, "entity": {}}),
     ):
         with pytest.raises(FlagstoneError):
             bench.run(action, inputs)
@@ -212,7 +183,7 @@ def test_a_wait_ends_when_the_run_is_cancelled(bench):
 
 def test_an_entity_file_names_the_template_it_came_from(bench):
     entity = {"kind": "Component", "metadata": {"name": "x", "annotations": {"a": "b"}}}
-    bench.run(CatalogWrite(), {"filePath": "./sub/catalog-info.yaml", "entity": entity})
+    bench.run(CatalogWrite(bench.tools), {"filePath": "./sub/catalog-info.yaml", "entity": entity})
     written = yaml.safe_load(bench.workspace.read_text("sub/catalog-info.yaml"))
     assert written["metadata"]["annotations"] == {"a": "b", "backstage.io/source-template": "template:default/test"}
 
@@ -220,7 +191,7 @@ def test_an_entity_file_names_the_template_it_came_from(bench):
 def test_registering_tells_which_entities_will_appear(bench):
     _repository(None, bench)
     ran = bench.run(
-        CatalogRegister(), {"repoContentsUrl": "hosted:acme/shop/", "catalogInfoPath": "/catalog-info.yaml"}
+        CatalogRegister(bench.tools), {"repoContentsUrl": "hosted:acme/shop/", "catalogInfoPath": "/catalog-info.yaml"}
     )
     assert ran.outputs == {
         "entityRef": "component:stores/shop",
@@ -237,7 +208,7 @@ def test_registering_tells_which_entities_will_appear(bench):
 
 def test_a_registration_is_planned_from_the_workspace_before_there_is_a_repository(bench):
     bench.workspace.write("catalog-info.yaml", INFO)
-    planned = bench.plan(CatalogRegister(), {"repoContentsUrl": "hosted:acme/new/"})
+    planned = bench.plan(CatalogRegister(bench.tools), {"repoContentsUrl": "hosted:acme/new/"})
     assert planned.outputs["entityRef"] == "component:stores/shop"
     assert [(change.kind, change.subject) for change in planned.changes] == [
         ("location", "hosted:acme/new/catalog-info.yaml"),
@@ -246,14 +217,14 @@ def test_a_registration_is_planned_from_the_workspace_before_there_is_a_reposito
     ]
     assert planned.changes[2].facts == {"Owner": "group:default/payments", "Type": "service"}
     bench.workspace.delete("catalog-info.yaml")
-    assert bench.plan(CatalogRegister(), {"repoContentsUrl": "hosted:acme/new/"}).notes
+    assert bench.plan(CatalogRegister(bench.tools), {"repoContentsUrl": "hosted:acme/new/"}).notes
 
 
 def test_a_missing_file_fails_the_registration_unless_it_is_optional(bench):
     bench.repository("acme/empty", {"README.md": "x"})
     with pytest.raises(NotFound):
-        bench.run(CatalogRegister(), {"repoContentsUrl": "hosted:acme/empty/"})
-    ran = bench.run(CatalogRegister(), {"repoContentsUrl": "hosted:acme/empty/", "optional": True})
+        bench.run(CatalogRegister(bench.tools), {"repoContentsUrl": "hosted:acme/empty/"})
+    ran = bench.run(CatalogRegister(bench.tools), {"repoContentsUrl": "hosted:acme/empty/", "optional": True})
     assert ran.outputs == {"catalogInfoUrl": "hosted:acme/empty/catalog-info.yaml"}
 
 
@@ -273,9 +244,9 @@ def test_a_missing_file_fails_the_registration_unless_it_is_optional(bench):
     ],
 )
 def test_other_places_are_left_to_the_catalog(bench, inputs, location):
-    [(_, _, data)] = bench.run(CatalogRegister(), inputs).events
+    [(_, _, data)] = bench.run(CatalogRegister(bench.tools), inputs).events
     assert (data["type"], data["target"], data["entity_refs"]) == (*location, [])
-    assert bench.plan(CatalogRegister(), inputs).notes
+    assert bench.plan(CatalogRegister(bench.tools), inputs).notes
 
 
 @pytest.mark.parametrize(
@@ -291,7 +262,7 @@ def test_other_places_are_left_to_the_catalog(bench, inputs, location):
 )
 def test_what_is_no_location_is_refused(bench, inputs):
     with pytest.raises(Invalid):
-        bench.run(CatalogRegister(), inputs)
+        bench.run(CatalogRegister(bench.tools), inputs)
 
 
 def test_unregistering_says_on_whose_behalf(tmp_path):
@@ -309,7 +280,7 @@ def test_unregistering_says_on_whose_behalf(tmp_path):
 )
 def test_broken_entity_files_are_told_with_their_name(text):
     with pytest.raises(Invalid) as refused:
-        parse(text, "catalog-info.yaml")
+        parse(StepTools(), text, "catalog-info.yaml")
     assert "catalog-info.yaml" in refused.value.message
 
 
@@ -317,6 +288,11 @@ def test_a_file_that_blows_up_is_harmless():
     bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(9)
     )
-    [entity] = parse(f"kind: Component\nmetadata: {{name: x}}\nspec:\n  owner: 1\n{bomb}", "x.yaml")
+    with pytest.raises(Invalid):
+        parse(StepTools(), f"kind: Component\nmetadata: {{name: x}}\nspec:\n  owner: 1\n{bomb}", "x.yaml")
+
+
+def test_what_is_no_text_is_no_fact():
+    [entity] = parse(StepTools(), "kind: Component\nmetadata: {name: x}\nspec: {owner: 1}", "x.yaml")
     assert entity.facts == {}
     assert str(main_entity([entity]).ref) == "component:default/x"

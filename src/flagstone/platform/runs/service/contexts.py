@@ -15,7 +15,7 @@ from flagstone.platform.runs.service.originals import Originals
 from flagstone.platform.runs.service.sources import Reading, Sources
 from flagstone.platform.runs.service.workspaces import Workspace
 from flagstone.sdk import Files
-from flagstone.toolkit.files import split_path
+from flagstone.toolkit.files import GlobSet, split_path
 from flagstone.toolkit.templating import TreeOptions, render_file, render_tree
 
 Write = Callable[[str, str], None]
@@ -63,9 +63,12 @@ class StepContext:
             raise Invalid("runs.bad_source", "Only what ctx.source() gave can be rendered.")
         prefix = "/".join(split_path(str(options.get("target_path") or "")))
         replace = bool(options.get("replace", False))
+        left_out = GlobSet(tuple(options.get("leave_out") or ()))
         written: list[str] = []
         for made in render_tree(source.tree(), dict(values), _tree_options(options)):
             path = f"{prefix}/{made.path}".strip("/")
+            if left_out.matches(made.source):
+                continue
             if made.content is None:
                 self.workspace.mkdir(path)
             elif replace or not self.workspace.exists(path):

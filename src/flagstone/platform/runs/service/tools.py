@@ -100,6 +100,10 @@ class _Client:
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
 
+    def check(self, url: str) -> None:
+        """Look at the address only."""
+        self._fetcher.check(url)
+
     def send(
         self,
         method: str,
