@@ -163,7 +163,9 @@ def test_whichever_call_is_interrupted_the_effect_happens_once(make_world, id_):
 def test_its_examples_are_inputs_that_it_takes(world, id_):
     action = world.actions[id_]
     assert action.examples
-    assert action.spec().has_undo or action.without_undo
+    spec = action.spec()
+    assert spec.has_undo or action.without_undo
+    assert all(re.fullmatch(r"[a-z][a-zA-Z0-9]*", name) for name in spec.input_schema["properties"])
     for example in action.examples:
         for step in yaml.safe_load(example.yaml):
             assert step["action"] == id_
