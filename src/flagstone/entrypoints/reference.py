@@ -105,8 +105,11 @@ def actions_page(app: Application) -> str:
     for spec in sorted(app.deps.get(ActionRegistry).specs(), key=lambda item: item.id):
         parts.append(f"## {spec.id}\n\n{spec.title}. {' '.join(spec.description.split())}\n")
         undo = "can be undone" if spec.has_undo else "has no undo"
-        parts.append(f"Permission `{spec.permission}`; idempotency *{spec.idempotency}*; {undo}.\n")
+        parts.append(
+            f"Permission `{spec.permission}`; idempotency *{spec.idempotency}*; {undo}. {' '.join(spec.undo.split())}\n"
+        )
         parts += [_members("input", spec.input_schema), _members("output", spec.output_schema)]
+        parts += [f"{item.title}:\n\n```yaml\n{item.yaml}```\n" for item in spec.examples]
     return "\n".join(part for part in parts if part)
 
 

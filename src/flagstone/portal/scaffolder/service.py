@@ -169,7 +169,9 @@ class ScaffolderService:
         for page in self._paths.faults(path, values):
             if page:
                 raise NotValid([validation_error(fault.name, fault.message) for fault in page])
-        request = self._paths.request(path, values, secrets).model_copy(update={"files": dict(files)})
+        request = self._paths.request(path, values, secrets, principal=principal).model_copy(
+            update={"files": dict(files)}
+        )
         return _tried(path, self._gateway.plan(request, principal))
 
 

@@ -19,6 +19,7 @@ from flagstone.kernel.errors import Invalid, NotFound, Problem
 from flagstone.portal.catalog import CatalogQuery, CatalogService
 from flagstone.portal.golden_paths.model import GoldenPath, golden_path, owner_of, workflow
 from flagstone.portal.golden_paths.permissions import RUN
+from flagstone.portal.golden_paths.service.entities import entities_for
 from flagstone.toolkit.web.forms import Fault, answers, check
 
 MAX_VALUES = 500_000
@@ -109,6 +110,7 @@ class GoldenPathService:
         *,
         plan_digest: str | None = None,
         key: str | None = None,
+        principal: Principal | None = None,
     ) -> RunRequest:
         """What the platform is asked for. Raises Invalid for wrong answers or a template that cannot run."""
         if len(json.dumps(values, default=str)) > MAX_VALUES:
@@ -121,8 +123,10 @@ class GoldenPathService:
                 problems=[Problem(fault.message, field=fault.name or None) for fault in wrong],
             )
         inputs = answers(path.pages, values)
+        definition = workflow(path, inputs)
+        entities = entities_for(definition.steps, inputs, principal, self._catalog)
         return RunRequest(
-            workflow=workflow(path, inputs),
+            workflow=definition.model_copy(update={"entities": entities}),
             inputs=inputs,
             secrets=dict(secrets),
             owner=owner_of(path, inputs),
@@ -135,7 +139,7 @@ class GoldenPathService:
     ) -> Plan:
         """What a run would do; nothing is changed. Raises Invalid, Denied, Unavailable."""
         self._access.check(principal, RUN, resource=path.ref)
-        return self._gateway.plan(self.request(path, values, secrets), principal)
+        return self._gateway.plan(self.request(path, values, secrets, principal=principal), principal)
 
     def start(
         self,
@@ -149,7 +153,8 @@ class GoldenPathService:
     ) -> RunView:
         """Start a run; the same key gives the same run. Raises Conflict when the plan is not the one that was seen."""
         self._access.check(principal, RUN, resource=path.ref)
-        run = self._gateway.submit(self.request(path, values, secrets, plan_digest=plan_digest, key=key), principal)
+        request = self.request(path, values, secrets, plan_digest=plan_digest, key=key, principal=principal)
+        run = self._gateway.submit(request, principal)
         self._audit.record(
             principal, RUN, path.ref, detail={"run": run.id, "number": run.number, "version": path.version}
         )
