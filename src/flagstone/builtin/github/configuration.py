@@ -67,11 +67,13 @@ class CreateWebhook(_Configuring):
     class Input(RepoInputs):
         """As Backstage's action."""
 
-        url: str = Field(alias="webhookUrl", pattern="^https?://")
-        secret: SecretStr = Field(SecretStr(""), alias="webhookSecret")
-        events: list[str] = Field(["push"], min_length=1)
-        active: bool = True
-        content_type: Literal["form", "json"] = Field("form", alias="contentType")
+        url: str = Field(alias="webhookUrl", pattern="^https?://", description="Where the events are sent.")
+        secret: SecretStr = Field(
+            SecretStr(""), alias="webhookSecret", description="Signs the events; a secret of the run."
+        )
+        events: list[str] = Field(["push"], min_length=1, description="Names of events; * for all.")
+        active: bool = Field(True, description="Whether events are sent.")
+        content_type: Literal["form", "json"] = Field("form", alias="contentType", description="How events are sent.")
         insecure: bool = Field(False, alias="insecureSsl", description="Do not check the certificate.")
 
     def summary(self, inputs: Any) -> str:
@@ -109,15 +111,19 @@ class CreateDeployKey(_Configuring):
     class Input(RepoInputs):
         """As Backstage's action."""
 
-        public_key: str = Field(alias="publicKey", min_length=1)
-        private_key: SecretStr = Field(alias="privateKey")
-        name: str = Field(alias="deployKeyName", min_length=1)
-        secret_name: str = Field("KEY_NAME", alias="privateKeySecretName")
+        public_key: str = Field(alias="publicKey", min_length=1, description="The public half, in the form of OpenSSH.")
+        private_key: SecretStr = Field(alias="privateKey", description="The private half; a secret of the run.")
+        name: str = Field(alias="deployKeyName", min_length=1, description="Title of the key.")
+        secret_name: str = Field(
+            "KEY_NAME", alias="privateKeySecretName", description="Name of the secret that holds the private half."
+        )
 
     class Output(Outputs):
         """Where the private half is."""
 
-        secret_name: str = Field(alias="privateKeySecretName")
+        secret_name: str = Field(
+            alias="privateKeySecretName", description="Name of the secret that holds the private half."
+        )
 
     def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
         """What is set."""
@@ -168,14 +174,22 @@ class CreateEnvironment(_Configuring):
     class Input(RepoInputs):
         """As Backstage's action."""
 
-        name: str = Field(min_length=1, pattern=r"^[^/?#%]+$")
-        policy: BranchPolicy | None = Field(None, alias="deploymentBranchPolicy")
-        branches: list[str] = Field([], alias="customBranchPolicyNames")
-        tags: list[str] = Field([], alias="customTagPolicyNames")
-        variables: dict[str, str] = Field({}, alias="environmentVariables")
+        name: str = Field(min_length=1, pattern=r"^[^/?#%]+$", description="Name of the environment.")
+        policy: BranchPolicy | None = Field(
+            None,
+            alias="deploymentBranchPolicy",
+            description="Whether protected branches, or those named, may be deployed.",
+        )
+        branches: list[str] = Field(
+            [], alias="customBranchPolicyNames", description="Patterns of branches that may be deployed."
+        )
+        tags: list[str] = Field([], alias="customTagPolicyNames", description="Patterns of tags that may be deployed.")
+        variables: dict[str, str] = Field({}, alias="environmentVariables", description="Variables of the environment.")
         secrets: dict[str, str] = Field({}, description="Sealed before they are sent.")
         wait_timer: int | None = Field(None, alias="waitTimer", ge=0, le=43_200, description="In minutes.")
-        no_self_review: bool | None = Field(None, alias="preventSelfReview")
+        no_self_review: bool | None = Field(
+            None, alias="preventSelfReview", description="Who started a deployment may not approve it."
+        )
         reviewers: list[Reviewer | str] = Field([], description="User entity refs, or {type, id} of GitHub.")
 
         @field_validator("reviewers")
@@ -236,9 +250,15 @@ class CreateAutolink(_Configuring):
     class Input(RepoInputs):
         """As Backstage's action."""
 
-        prefix: str = Field(alias="keyPrefix", min_length=1)
-        template: str = Field(alias="urlTemplate", min_length=1)
-        alphanumeric: bool = Field(True, alias="isAlphanumeric")
+        prefix: str = Field(
+            alias="keyPrefix", min_length=1, description="What a reference begins with, such as TICKET-."
+        )
+        template: str = Field(
+            alias="urlTemplate", min_length=1, description="Address with <num> in the place of the number."
+        )
+        alphanumeric: bool = Field(
+            True, alias="isAlphanumeric", description="Whether letters may follow the prefix, too."
+        )
 
         @field_validator("template")
         @classmethod
@@ -283,7 +303,9 @@ class ProtectBranch(_Configuring):
         """As Backstage's action."""
 
         branch: str = Field("", description="Default: the default branch.")
-        block_creations: bool = Field(False, alias="blockCreations")
+        block_creations: bool = Field(
+            False, alias="blockCreations", description="Nobody may create branches that match."
+        )
 
     def summary(self, inputs: Any) -> str:
         """Branch and reviews."""
@@ -307,9 +329,11 @@ class EnablePages(_Configuring):
     class Input(RepoInputs):
         """As Backstage's action."""
 
-        build_type: Literal["workflow", "legacy"] = Field("workflow", alias="buildType")
-        branch: str = Field("main", alias="sourceBranch")
-        path: Literal["/", "/docs"] = Field("/", alias="sourcePath")
+        build_type: Literal["workflow", "legacy"] = Field(
+            "workflow", alias="buildType", description="By a workflow, or from a branch (legacy)."
+        )
+        branch: str = Field("main", alias="sourceBranch", description="The branch of legacy pages.")
+        path: Literal["/", "/docs"] = Field("/", alias="sourcePath", description="The folder of legacy pages.")
 
     def summary(self, inputs: Any) -> str:
         """How they are built."""

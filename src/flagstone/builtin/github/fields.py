@@ -15,8 +15,8 @@ class Collaborator(Inputs):
     """A user or a team, and what it may do."""
 
     access: str = Field(description="pull, triage, push, maintain, admin, or the name of a role.")
-    user: str = ""
-    team: str = ""
+    user: str = Field("", description="Login of a user.")
+    team: str = Field("", description="Slug of a team.")
     username: str = Field("", description="The old word for user.")
 
     @model_validator(mode="after")
@@ -29,33 +29,47 @@ class Collaborator(Inputs):
 class RepositoryFields(Inputs):
     """How a new repository is."""
 
-    description: str = Field("", max_length=350)
-    homepage: str = ""
+    description: str = Field("", max_length=350, description="One sentence about it.")
+    homepage: str = Field("", description="Address of its web site.")
     access: str = Field("", description="Who becomes its administrator: a user, or organisation/team.")
-    visibility: Literal["private", "public", "internal"] = Field("private", alias="repoVisibility")
-    topics: list[str] = Field([], max_length=20)
-    collaborators: list[Collaborator] = Field([])
-    allow_merge_commit: bool = Field(True, alias="allowMergeCommit")
-    allow_squash_merge: bool = Field(True, alias="allowSquashMerge")
-    allow_rebase_merge: bool = Field(True, alias="allowRebaseMerge")
-    allow_auto_merge: bool = Field(False, alias="allowAutoMerge")
-    allow_update_branch: bool = Field(False, alias="allowUpdateBranch")
-    delete_branch_on_merge: bool = Field(False, alias="deleteBranchOnMerge")
+    visibility: Literal["private", "public", "internal"] = Field(
+        "private", alias="repoVisibility", description="Who may see it; internal is for enterprises."
+    )
+    topics: list[str] = Field([], max_length=20, description="Words by which it is found.")
+    collaborators: list[Collaborator] = Field([], description="Users and teams, and what they may do.")
+    allow_merge_commit: bool = Field(
+        True, alias="allowMergeCommit", description="Pull requests may be merged by a merge commit."
+    )
+    allow_squash_merge: bool = Field(True, alias="allowSquashMerge", description="Pull requests may be squashed.")
+    allow_rebase_merge: bool = Field(True, alias="allowRebaseMerge", description="Pull requests may be rebased.")
+    allow_auto_merge: bool = Field(
+        False, alias="allowAutoMerge", description="Pull requests may be merged as soon as they can be."
+    )
+    allow_update_branch: bool = Field(
+        False, alias="allowUpdateBranch", description="Branches of pull requests may always be updated."
+    )
+    delete_branch_on_merge: bool = Field(
+        False, alias="deleteBranchOnMerge", description="Branches are deleted when they are merged."
+    )
     squash_title: Literal["PR_TITLE", "COMMIT_OR_PR_TITLE"] = Field(
-        "COMMIT_OR_PR_TITLE", alias="squashMergeCommitTitle"
+        "COMMIT_OR_PR_TITLE", alias="squashMergeCommitTitle", description="Title of a squashed commit."
     )
     squash_message: Literal["PR_BODY", "COMMIT_MESSAGES", "BLANK"] = Field(
-        "COMMIT_MESSAGES", alias="squashMergeCommitMessage"
+        "COMMIT_MESSAGES", alias="squashMergeCommitMessage", description="Message of a squashed commit."
     )
-    has_projects: bool | None = Field(None, alias="hasProjects")
-    has_wiki: bool = Field(True, alias="hasWiki")
-    has_issues: bool = Field(True, alias="hasIssues")
+    has_projects: bool | None = Field(
+        None, alias="hasProjects", description="Whether it has projects; default: as the organisation says."
+    )
+    has_wiki: bool = Field(True, alias="hasWiki", description="Whether it has a wiki.")
+    has_issues: bool = Field(True, alias="hasIssues", description="Whether it has issues.")
     variables: dict[str, str] = Field({}, alias="repoVariables", description="Variables for GitHub Actions.")
     secrets: dict[str, str] = Field({}, description="Secrets for GitHub Actions, sealed before they are sent.")
     oidc: dict[str, Any] | None = Field(
         None, alias="oidcCustomization", description="useDefault and includeClaimKeys for tokens of workflows."
     )
-    properties: dict[str, str | list[str]] = Field({}, alias="customProperties")
+    properties: dict[str, str | list[str]] = Field(
+        {}, alias="customProperties", description="Values of custom properties of the organisation."
+    )
     subscribe: bool = Field(False, description="Whether the account of the credential watches it.")
 
     def settings(self) -> dict[str, Any]:
@@ -88,18 +102,32 @@ class Bypass(Inputs):
 class ProtectionFields(Inputs):
     """How a branch is protected."""
 
-    enforce_admins: bool = Field(True, alias="protectEnforceAdmins")
-    review_count: int = Field(1, alias="requiredApprovingReviewCount", ge=0, le=6)
-    code_owners: bool = Field(False, alias="requireCodeOwnerReviews")
-    dismiss_stale: bool = Field(False, alias="dismissStaleReviews")
-    status_checks: list[str] = Field([], alias="requiredStatusCheckContexts")
-    up_to_date: bool = Field(True, alias="requireBranchesToBeUpToDate")
-    conversations: bool = Field(False, alias="requiredConversationResolution")
-    last_push: bool = Field(False, alias="requireLastPushApproval")
-    signing: bool = Field(False, alias="requiredCommitSigning")
-    linear: bool = Field(False, alias="requiredLinearHistory")
-    bypass: Bypass | None = Field(None, alias="bypassPullRequestAllowances")
-    restrictions: Bypass | None = None
+    enforce_admins: bool = Field(
+        True, alias="protectEnforceAdmins", description="The rules hold for administrators, too."
+    )
+    review_count: int = Field(
+        1, alias="requiredApprovingReviewCount", ge=0, le=6, description="How many must approve a pull request."
+    )
+    code_owners: bool = Field(False, alias="requireCodeOwnerReviews", description="Code owners must approve.")
+    dismiss_stale: bool = Field(False, alias="dismissStaleReviews", description="New commits void approvals.")
+    status_checks: list[str] = Field([], alias="requiredStatusCheckContexts", description="Checks that must pass.")
+    up_to_date: bool = Field(
+        True,
+        alias="requireBranchesToBeUpToDate",
+        description="Branches must hold the newest commits when checks are required.",
+    )
+    conversations: bool = Field(
+        False, alias="requiredConversationResolution", description="Every conversation must be resolved."
+    )
+    last_push: bool = Field(
+        False, alias="requireLastPushApproval", description="Somebody else than who pushed last must approve."
+    )
+    signing: bool = Field(False, alias="requiredCommitSigning", description="Commits must be signed.")
+    linear: bool = Field(False, alias="requiredLinearHistory", description="Merge commits are refused.")
+    bypass: Bypass | None = Field(
+        None, alias="bypassPullRequestAllowances", description="Apps, users and teams that need not open pull requests."
+    )
+    restrictions: Bypass | None = Field(None, description="Apps, users and teams that may push; nobody else may.")
 
     def protection(self, *, block_creations: bool = False) -> dict[str, Any]:
         """The body of the API."""
@@ -127,9 +155,11 @@ class ProtectionFields(Inputs):
 class CommitFields(Inputs):
     """The first commit."""
 
-    default_branch: str = Field("master", alias="defaultBranch", min_length=1)
-    commit_message: str = Field("initial commit", alias="gitCommitMessage", min_length=1)
+    default_branch: str = Field("master", alias="defaultBranch", min_length=1, description="The branch that is made.")
+    commit_message: str = Field(
+        "initial commit", alias="gitCommitMessage", min_length=1, description="Message of the first commit."
+    )
     author_name: str = Field("", alias="gitAuthorName", description="Default: github.author_name of the settings.")
-    author_email: str = Field("", alias="gitAuthorEmail")
+    author_email: str = Field("", alias="gitAuthorEmail", description="Address of the author of commits.")
     source_path: str = Field("", alias="sourcePath", description="Folder of the workspace to publish; default: all.")
     protect: bool = Field(True, alias="protectDefaultBranch", description="Protect the branch after the push.")

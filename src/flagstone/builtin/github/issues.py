@@ -34,17 +34,17 @@ class CreateIssue(GitHubAction):
     class Input(RepoInputs):
         """As Backstage's action."""
 
-        title: str = Field(min_length=1, max_length=256)
-        body: str = Field("", max_length=60_000)
-        assignees: list[str] = Field([])
-        milestone: str | int | None = None
-        labels: list[str] = Field([])
+        title: str = Field(min_length=1, max_length=256, description="Title, one line.")
+        body: str = Field("", max_length=60_000, description="Text in Markdown.")
+        assignees: list[str] = Field([], description="Users it is assigned to.")
+        milestone: str | int | None = Field(None, description="Number of the milestone.")
+        labels: list[str] = Field([], description="Labels, by name.")
 
     class Output(Outputs):
         """The issue."""
 
-        issue_url: str = Field("", alias="issueUrl")
-        issue_number: int | None = Field(None, alias="issueNumber")
+        issue_url: str = Field("", alias="issueUrl", description="Its page.")
+        issue_number: int | None = Field(None, alias="issueNumber", description="Its number.")
 
     def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
         """The issue."""
@@ -110,7 +110,7 @@ class LabelIssue(GitHubAction):
         """As Backstage's action."""
 
         number: int | str = Field(description="Of the issue or pull request.")
-        labels: list[str] = Field(min_length=1)
+        labels: list[str] = Field(min_length=1, description="Labels, by name.")
 
     def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:
         """The labels."""

@@ -76,21 +76,21 @@ class PublishPullRequest(GitHubAction):
         """As Backstage's action."""
 
         branch_name: str = Field(alias="branchName", min_length=1, description="The branch to make.")
-        title: str = Field(min_length=1, max_length=256)
-        description: str = Field(max_length=60_000)
+        title: str = Field(min_length=1, max_length=256, description="Title, one line.")
+        description: str = Field(max_length=60_000, description="Text in Markdown.")
         target_branch_name: str = Field("", alias="targetBranchName", description="Default: the default branch.")
-        draft: bool = False
+        draft: bool = Field(False, description="Open it as a draft.")
         source_path: str = Field("", alias="sourcePath", description="Folder of the workspace to take; default: all.")
         target_path: str = Field("", alias="targetPath", description="Folder of the repository to put it into.")
-        files_to_delete: list[str] = Field([], alias="filesToDelete")
-        reviewers: list[str] = Field([])
-        team_reviewers: list[str] = Field([], alias="teamReviewers")
-        assignees: list[str] = Field([])
+        files_to_delete: list[str] = Field([], alias="filesToDelete", description="Files of the repository to delete.")
+        reviewers: list[str] = Field([], description="Users who are asked for a review.")
+        team_reviewers: list[str] = Field([], alias="teamReviewers", description="Teams that are asked for a review.")
+        assignees: list[str] = Field([], description="Users it is assigned to.")
         commit_message: str = Field("", alias="commitMessage", description="Default: the title.")
         update: bool = Field(False, description="Add a commit when the branch exists, and keep its pull request.")
         force_fork: bool = Field(False, alias="forceFork", description="Not supported; only false is taken.")
-        author_name: str = Field("", alias="gitAuthorName")
-        author_email: str = Field("", alias="gitAuthorEmail")
+        author_name: str = Field("", alias="gitAuthorName", description="Author of the commit.")
+        author_email: str = Field("", alias="gitAuthorEmail", description="Address of the author of commits.")
         no_author: bool = Field(False, alias="forceEmptyGitAuthor", description="The account of the credential.")
         create_when_empty: bool = Field(False, alias="createWhenEmpty", description="Even if no file differs.")
 
@@ -103,9 +103,9 @@ class PublishPullRequest(GitHubAction):
     class Output(Outputs):
         """The pull request; without a number when there was nothing to change."""
 
-        target_branch_name: str = Field(alias="targetBranchName")
+        target_branch_name: str = Field(alias="targetBranchName", description="The branch it goes into.")
         remote_url: str = Field("", alias="remoteUrl", description="Its page.")
-        pull_request_number: int | None = Field(None, alias="pullRequestNumber")
+        pull_request_number: int | None = Field(None, alias="pullRequestNumber", description="Its number.")
         commit_hash: str = Field("", alias="commitHash", description="Empty while it is only planned.")
 
     def plan(self, ctx: PlanContext, inputs: Any) -> Outputs:

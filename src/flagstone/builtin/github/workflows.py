@@ -132,9 +132,9 @@ class Workflows:
 class RunOutputs(Outputs):
     """The run of the workflow."""
 
-    run_id: int | None = Field(None, alias="workflowRunId")
-    run_url: str = Field("", alias="workflowRunUrl")
-    html_url: str = Field("", alias="workflowRunHtmlUrl")
+    run_id: int | None = Field(None, alias="workflowRunId", description="Id of the run of the workflow, if known.")
+    run_url: str = Field("", alias="workflowRunUrl", description="The run in the API.")
+    html_url: str = Field("", alias="workflowRunHtmlUrl", description="Page of the run, with its log.")
 
 
 class _Starting(GitHubAction):
@@ -187,8 +187,10 @@ class DispatchWorkflow(_Starting):
         """As Backstage's action."""
 
         workflow_id: str | int = Field(alias="workflowId", description="Name of its file, or its id.")
-        ref: str = Field(alias="branchOrTagName", min_length=1)
-        workflow_inputs: dict[str, Any] = Field({}, alias="workflowInputs")
+        ref: str = Field(alias="branchOrTagName", min_length=1, description="Where the workflow is taken from.")
+        workflow_inputs: dict[str, Any] = Field(
+            {}, alias="workflowInputs", description="Inputs of the workflow, by name."
+        )
         details: bool = Field(False, alias="returnWorkflowRunDetails", description="The run is always told, if known.")
 
     class Output(RunOutputs):
@@ -234,7 +236,9 @@ class FollowWorkflow(_Starting):
 
         workflow_id: str | int = Field(alias="workflowId", description="Name of its file, or its id.")
         ref: str = Field("", alias="branchOrTagName", description="Default: the default branch.")
-        workflow_inputs: dict[str, Any] = Field({}, alias="workflowInputs")
+        workflow_inputs: dict[str, Any] = Field(
+            {}, alias="workflowInputs", description="Inputs of the workflow, by name."
+        )
         timeout_minutes: float = Field(
             360, alias="timeoutMinutes", gt=0, description="The workflow is cancelled after that."
         )

@@ -165,7 +165,10 @@ def test_its_examples_are_inputs_that_it_takes(world, id_):
     assert action.examples
     spec = action.spec()
     assert spec.has_undo or action.without_undo
-    assert all(re.fullmatch(r"[a-z][a-zA-Z0-9]*", name) for name in spec.input_schema["properties"])
+    for schema in (spec.input_schema, spec.output_schema):
+        for name, member in schema.get("properties", {}).items():
+            assert re.fullmatch(r"[a-z][a-zA-Z0-9]*", name)
+            assert member.get("description"), name
     for example in action.examples:
         for step in yaml.safe_load(example.yaml):
             assert step["action"] == id_

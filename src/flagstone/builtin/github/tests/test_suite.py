@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flagstone.testing.suites.action_cases import ActionCase
 from flagstone.testing.suites.action_suite import ActionSuite
 
 from .test_every_action import CASES, SHORT, prepare
@@ -17,6 +18,10 @@ class TestGitHubActions(ActionSuite):
     @pytest.fixture(params=["publish:github", "publish:github:pull-request", "github:issues:create", "github:webhook"])
     def id_(self, request):
         return request.param
+
+    @pytest.fixture
+    def case(self, world, id_, inputs):
+        return ActionCase(lambda _: world.actions[id_], inputs, wrong={"repoUrl": 7}, wrong_field="repoUrl")
 
     @pytest.fixture
     def action(self, world, id_):

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from flagstone.contracts.actions import ActionExample
 from flagstone.kernel.errors import Invalid
 from flagstone.platform.repositories.model import HOST, Repository, parse_repo_url
 from flagstone.platform.repositories.permissions import CREATE, DELETE
@@ -24,16 +25,31 @@ class PublishGit(Action):
     title = "Create a git repository"
     permission = CREATE
     idempotency = "probe"
+    examples = (
+        ActionExample(
+            title="Publish what was rendered",
+            yaml="""\
+- id: publish
+  name: Publish
+  action: publish:git
+  input:
+    repoUrl: ${{ parameters.repoUrl }}
+    description: The shop
+""",
+        ),
+    )
 
     class Input(Inputs):
         """As Backstage's publish actions."""
 
         repo_url: str = Field(alias="repoUrl", description=f"{HOST}?owner=<project>&repo=<name>")
-        description: str = Field("", max_length=1000)
-        default_branch: str = Field("main", alias="defaultBranch")
-        commit_message: str = Field("Initial commit", alias="gitCommitMessage", min_length=1)
+        description: str = Field("", max_length=1000, description="One sentence about it.")
+        default_branch: str = Field("main", alias="defaultBranch", description="The branch that is made.")
+        commit_message: str = Field(
+            "Initial commit", alias="gitCommitMessage", min_length=1, description="Message of the first commit."
+        )
         author_name: str = Field("", alias="gitAuthorName", description="Default: who started the run.")
-        author_email: str = Field("", alias="gitAuthorEmail")
+        author_email: str = Field("", alias="gitAuthorEmail", description="Address of the author of commits.")
         source_path: str = Field(
             "", alias="sourcePath", description="Folder of the workspace to publish; default: all."
         )
@@ -41,9 +57,9 @@ class PublishGit(Action):
     class Output(Outputs):
         """Where the repository is."""
 
-        remote_url: str = Field(alias="remoteUrl")
+        remote_url: str = Field(alias="remoteUrl", description="The address to clone it from.")
         contents_url: str = Field(alias="repoContentsUrl", description="Location of its files, for catalog:register.")
-        repository: str
+        repository: str = Field(description="project/name.")
         commit_hash: str = Field("", alias="commitHash", description="Empty while it is only planned.")
 
     def __init__(self, service: RepositoryService, author_email: str) -> None:
@@ -109,6 +125,12 @@ class DeleteRepository(Action):
     permission = DELETE
     idempotency = "natural"
     without_undo = "What is deleted cannot be brought back."
+    examples = (
+        ActionExample(
+            title="Delete the repository of a service that is no more",
+            yaml="- id: delete\n  action: flagstone:repository:delete\n  input:\n    repository: acme/shop\n",
+        ),
+    )
 
     class Input(Inputs):
         """Which one."""
@@ -118,7 +140,7 @@ class DeleteRepository(Action):
     class Output(Outputs):
         """Whether there was one to delete."""
 
-        deleted: bool
+        deleted: bool = Field(description="Whether there was one.")
 
     def __init__(self, service: RepositoryService) -> None:
         self._service = service

@@ -47,24 +47,24 @@ class PublishPullRequest(Action):
 
         repo_url: str = Field(alias="repoUrl", description="flagstone?owner=<project>&repo=<name>")
         branch_name: str = Field(alias="branchName", min_length=1, description="The branch to make.")
-        title: str = Field(min_length=1, max_length=300)
-        description: str = Field(max_length=60_000)
+        title: str = Field(min_length=1, max_length=300, description="Title, one line.")
+        description: str = Field(max_length=60_000, description="Text in Markdown.")
         target_branch_name: str = Field("", alias="targetBranchName", description="Default: the default branch.")
         source_path: str = Field("", alias="sourcePath", description="Folder of the workspace to take; default: all.")
         target_path: str = Field("", alias="targetPath", description="Folder of the repository to put it into.")
         files_to_delete: list[str] = Field([], alias="filesToDelete", description="Files of the repository to delete.")
         commit_message: str = Field("", alias="commitMessage", description="Default: the title.")
         author_name: str = Field("", alias="gitAuthorName", description="Default: who started the run.")
-        author_email: str = Field("", alias="gitAuthorEmail")
+        author_email: str = Field("", alias="gitAuthorEmail", description="Address of the author of commits.")
         update: bool = Field(False, description="Add a commit when the branch exists, and keep its change request.")
         create_when_empty: bool = Field(False, alias="createWhenEmpty", description="Even if no file differs.")
 
     class Output(Outputs):
         """The change request; without a number when there was nothing to change."""
 
-        target_branch_name: str = Field(alias="targetBranchName")
+        target_branch_name: str = Field(alias="targetBranchName", description="The branch it goes into.")
         remote_url: str = Field("", alias="remoteUrl", description="Its page.")
-        pull_request_number: int | None = Field(None, alias="pullRequestNumber")
+        pull_request_number: int | None = Field(None, alias="pullRequestNumber", description="Its number.")
         commit_hash: str = Field("", alias="commitHash", description="Empty while it is only planned.")
 
     def __init__(self, proposals: Proposals, author_email: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from flagstone.platform.repositories.actions import PublishPullRequest
 from flagstone.platform.repositories.service import Proposals
 from flagstone.testing.actions import ANN
+from flagstone.testing.suites.action_cases import ActionCase
 from flagstone.testing.suites.action_suite import ActionSuite
 
 from .conftest import Hosting
@@ -20,6 +21,10 @@ class TestPublishPullRequest(ActionSuite):
         hosting = Hosting(sqlite_database, tmp_path / "repositories")
         hosting.service.create("acme/shop", ANN, files={"old.txt": (b"old\n", False)})
         return PublishPullRequest(Proposals(hosting.changes, hosting.folders, hosting.pushes), "a@acme.example")
+
+    @pytest.fixture
+    def case(self, inputs):
+        return ActionCase(PublishPullRequest, inputs, wrong={"branchName": 7}, wrong_field="branchName")
 
     @pytest.fixture
     def inputs(self):
