@@ -120,3 +120,30 @@ class DebugWait(Action):
         while (left := until - time.monotonic()) > 0 and not ctx.cancelled():
             time.sleep(min(left, _LOOK))
         return self.Output()
+
+
+class Sleep(DebugWait):
+    """Wait for some seconds."""
+
+    id = "roadiehq:utils:sleep"
+    title = "Wait for seconds"
+    examples = (
+        example(
+            "Give another system ten seconds",
+            """
+            - id: wait
+              action: roadiehq:utils:sleep
+              input: {amount: 10}
+            """,
+        ),
+    )
+
+    class Input(Inputs):
+        """How long."""
+
+        amount: float = Field(ge=0, le=_LONGEST, description="Seconds, at most ten minutes.")
+
+        @property
+        def total(self) -> float:
+            """In seconds."""
+            return self.amount

@@ -8,7 +8,7 @@ from flagstone.builtin.actions.catalog import CatalogRegister, CatalogUnregister
 from flagstone.builtin.actions.catalog_entities import CatalogDeleteEntity, CatalogFetch
 from flagstone.builtin.actions.command import RunCommand
 from flagstone.builtin.actions.cookiecutter import FetchCookiecutter
-from flagstone.builtin.actions.debug import DebugLog, DebugWait
+from flagstone.builtin.actions.debug import DebugLog, DebugWait, Sleep
 from flagstone.builtin.actions.fetch import FetchPlain, FetchPlainFile, FetchTemplate, FetchTemplateFile
 from flagstone.builtin.actions.files import FsDelete, FsReaddir, FsRename
 from flagstone.builtin.actions.http import HttpBackstageRequest, HttpRequest, clients
@@ -43,6 +43,7 @@ def actions(tools: ActionTools, settings: ActionsSettings) -> list[Action]:
         FsReaddir,
         DebugLog,
         DebugWait,
+        Sleep,
         CatalogUnregister,
         CatalogFetch,
         CatalogDeleteEntity,

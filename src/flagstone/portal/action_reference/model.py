@@ -27,6 +27,11 @@ class Member:
     meaning: str
 
 
+def paragraphs(text: str) -> tuple[tuple[str, ...], ...]:
+    """A docstring for people: paragraphs, cut at the marks of code."""
+    return tuple(tuple(part.split("``")) for part in text.split("\n\n"))
+
+
 def members(schema: Mapping[str, Any]) -> tuple[Member, ...]:
     """The members of an object, those of nested objects below them."""
     return tuple(_members(schema, schema.get("$defs") or {}, "", 0))

@@ -13,7 +13,7 @@ from flagstone.contracts.gateway import GatewayInfo, RunGateway
 from flagstone.foundation.access import permit
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import NotFound
-from flagstone.portal.action_reference.model import IDEMPOTENCY, Member, members
+from flagstone.portal.action_reference.model import IDEMPOTENCY, Member, members, paragraphs
 from flagstone.portal.action_reference.permissions import READ
 from flagstone.toolkit.web.pages import Pages
 
@@ -33,6 +33,8 @@ class ActionPage:
     """One action."""
 
     action: ActionSpec
+    text: tuple[tuple[str, ...], ...]
+    """Its description: paragraphs, each of texts and, at the odd places, code."""
     inputs: tuple[Member, ...]
     outputs: tuple[Member, ...]
     after_a_crash: str
@@ -62,7 +64,13 @@ def router(gateway: RunGateway, pages: Pages) -> APIRouter:
             raise NotFound(
                 "action_reference.no_action", f"There is no action {action_id}.", hint="/actions lists all of them."
             )
-        page = ActionPage(spec, members(spec.input_schema), members(spec.output_schema), IDEMPOTENCY[spec.idempotency])
+        page = ActionPage(
+            spec,
+            paragraphs(spec.description),
+            members(spec.input_schema),
+            members(spec.output_schema),
+            IDEMPOTENCY[spec.idempotency],
+        )
         return pages.render(request, "action_reference/action.html", page)
 
     return routes

@@ -145,6 +145,7 @@ _INPUTS = {
         "listWorkspace",
     ),
     "debug:wait": ({"milliseconds": 10}, _workspace, {"seconds": -1}, "seconds"),
+    "roadiehq:utils:sleep": ({"amount": 0.01}, _workspace, {"amount": -1}, "amount"),
     "catalog:write": (
         {"entity": {"kind": "Component", "metadata": {"name": "x"}}},
         _workspace,
