@@ -8,7 +8,8 @@ authenticates the caller and decides again; a check in the portal is comfort, no
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
 from flagstone.contracts.actions import ActionSpec
 from flagstone.contracts.base import Wire
@@ -43,6 +44,14 @@ class RunQuery(Wire):
     actor: str | None = None
     subject: str | None = None
     template_ref: str | None = None
+    owner: str | None = None
+    """Only what this group or user owns."""
+    trigger: str | None = None
+    triggered_by: str | None = None
+    since: datetime | None = None
+    """Started at this moment or later."""
+    until: datetime | None = None
+    """Started before this moment."""
     text: str | None = None
     cursor: str | None = None
     limit: int | None = None
@@ -91,6 +100,9 @@ class RunGateway(ChangeRequestDoor, Protocol):
 
     def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:
         """Go on from the failed step (or from ``from_step``); finished steps before it are kept."""
+
+    def answer_run(self, run_id: str, step_id: str, values: dict[str, Any], actor: Principal) -> RunView:
+        """Answer a step that asks for input. Raises Conflict when it does not wait any more, Invalid."""
 
     def list_environments(self, actor: Principal) -> list[EnvironmentView]:
         """All environments, in order of promotion."""
@@ -179,6 +191,10 @@ class NoPlatform(NoChangeRequests):
         raise self._refuse()
 
     def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:
+        """Refuses."""
+        raise self._refuse()
+
+    def answer_run(self, run_id: str, step_id: str, values: dict[str, Any], actor: Principal) -> RunView:
         """Refuses."""
         raise self._refuse()
 

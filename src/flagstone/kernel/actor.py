@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -34,6 +35,24 @@ class Principal:
     def owner_refs(self) -> frozenset[str]:
         """The refs through which this principal owns things: itself and its groups."""
         return self.groups | {self.entity_ref} if self.entity_ref else self.groups
+
+
+def is_asked(principal: Principal, asked: Iterable[str], owner: str | None) -> bool:
+    """Whether a principal is one of those who are asked.
+
+    ``asked``: refs of groups (their members, also of groups below) and users, ``role:maintainer`` (that role or a
+    higher one), ``owner`` (who owns what it is about).
+    """
+    mine = {ref.lower() for ref in principal.owner_refs}
+    rank = ROLES.index(principal.role) if principal.role is not None else -1
+    for ref in asked:
+        kind, _, name = ref.partition(":")
+        if kind == "role":
+            if name in ROLES and rank >= ROLES.index(name):
+                return True
+        elif (owner or "").lower() in mine if ref == "owner" else ref.lower() in mine:
+            return True
+    return False
 
 
 ANONYMOUS = Principal("anonymous", "anonymous", "anonymous")

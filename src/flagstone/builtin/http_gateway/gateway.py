@@ -77,6 +77,11 @@ class HttpGateway(HttpChangeRequests):
         body = {"from_step": from_step}
         return self._one(RunView, f"/api/v1/runs/{run_id}/retry", actor, method="POST", body=body)
 
+    def answer_run(self, run_id: str, step_id: str, values: dict[str, Any], actor: Principal) -> RunView:
+        """Answer a step that asks."""
+        path = f"/api/v1/runs/{run_id}/steps/{quote(step_id, safe='')}/answer"
+        return self._one(RunView, path, actor, method="POST", body={"values": values})
+
     def list_environments(self, actor: Principal) -> list[EnvironmentView]:
         """All environments."""
         return self._many(EnvironmentView, "/api/v1/environments", actor)

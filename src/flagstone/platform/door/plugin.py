@@ -10,7 +10,7 @@ from flagstone.platform.door.permissions import PERMISSIONS
 from flagstone.platform.door.service import LocalGateway
 from flagstone.platform.environments import EnvironmentService
 from flagstone.platform.repositories import ChangeService, RepositoryService
-from flagstone.platform.runs import ActionRegistry, RunService
+from flagstone.platform.runs import ActionRegistry, RunService, WaitService
 from flagstone.platform.workflows import WorkflowService
 from flagstone.sdk import Deps, Slice, hookimpl
 from flagstone.sdk.remotes import RepoHosts
@@ -22,6 +22,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     elsewhere = deps.find(RepoHosts)
     gateway = LocalGateway(
         runs=deps.get(RunService),
+        waiting=deps.get(WaitService),
         actions=deps.get(ActionRegistry),
         workflows=deps.get(WorkflowService),
         environments=deps.get(EnvironmentService),

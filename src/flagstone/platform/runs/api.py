@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
@@ -14,8 +15,8 @@ from flagstone.contracts.actions import ActionSpec
 from flagstone.contracts.gateway import RunQuery
 from flagstone.contracts.runs import RunEvent, RunSummary, RunView
 from flagstone.kernel.actor import Principal
-from flagstone.platform.runs.permissions import ACTIONS, CANCEL, READ, RETRY
-from flagstone.platform.runs.service import ActionRegistry, RunService
+from flagstone.platform.runs.permissions import ACTIONS, ANSWER, CANCEL, READ, RETRY
+from flagstone.platform.runs.service import ActionRegistry, RunService, WaitService
 from flagstone.sdk.guards import permit
 
 Reader = Annotated[Principal, permit(READ)]
@@ -51,12 +52,21 @@ class RetryBody(BaseModel):
     from_step: str | None = None
 
 
-def router(service: RunService, registry: ActionRegistry) -> APIRouter:
+class AnswerBody(BaseModel):
+    """What a waiting step is told."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    values: dict[str, Any] = {}
+
+
+def router(service: RunService, waiting: WaitService, registry: ActionRegistry) -> APIRouter:
     """Routes under ``/api/v1/runs`` and ``/api/v1/actions``."""
     api = APIRouter()
     _add_lists(api, service, registry)
     _add_run(api, service)
     _add_changes(api, service)
+    _add_answers(api, service, waiting)
     return api
 
 
@@ -67,6 +77,11 @@ def _add_lists(api: APIRouter, service: RunService, registry: ActionRegistry) ->
         state: Annotated[list[str] | None, Query()] = None,
         actor: str | None = None,
         subject: str | None = None,
+        owner: str | None = None,
+        trigger: str | None = None,
+        triggered_by: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         template_ref: str | None = None,
         text: Annotated[str | None, Query(max_length=200)] = None,
         cursor: Annotated[str | None, Query(max_length=1000)] = None,
@@ -76,6 +91,11 @@ def _add_lists(api: APIRouter, service: RunService, registry: ActionRegistry) ->
             state=tuple(state or ()),
             actor=actor,
             subject=subject,
+            owner=owner,
+            trigger=trigger,
+            triggered_by=triggered_by,
+            since=since,
+            until=until,
             template_ref=template_ref,
             text=text,
             cursor=cursor,
@@ -144,3 +164,12 @@ def _add_changes(api: APIRouter, service: RunService) -> None:
     @api.post("/api/v1/runs/{run_id}/retry", tags=["runs"], summary="Go on from the step that failed")
     def retry(run_id: str, principal: Annotated[Principal, permit(RETRY)], body: RetryBody | None = None) -> RunView:
         return service.retry(run_id, principal, from_step=body.from_step if body else None)
+
+
+def _add_answers(api: APIRouter, service: RunService, waiting: WaitService) -> None:
+    @api.post(
+        "/api/v1/runs/{run_id}/steps/{step_id}/answer", tags=["runs"], summary="Answer a step that asks for input"
+    )
+    def answer(run_id: str, step_id: str, body: AnswerBody, principal: Annotated[Principal, permit(ANSWER)]) -> RunView:
+        waiting.answer(run_id, step_id, body.values, principal)
+        return service.get(run_id, principal)

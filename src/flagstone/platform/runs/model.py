@@ -14,9 +14,12 @@ from flagstone.contracts.runs import (
     RunLink,
     RunState,
     RunSummary,
+    RunTrigger,
     RunView,
     StepState,
     StepView,
+    WaitKind,
+    WaitView,
     WorkflowDefinition,
 )
 from flagstone.kernel.actor import Principal
@@ -59,18 +62,21 @@ class RunRecord:
     started_at: datetime | None
     ended_at: datetime | None
     subjects: tuple[str, ...] = ()
+    trigger: RunTrigger = "manual"
+    triggered_by: str = ""
+    rerun_of: str | None = None
 
     def summary(self) -> RunSummary:
         """The row of a list."""
         return RunSummary.model_validate(self._members())
 
-    def view(self, steps: tuple[StepRecord, ...]) -> RunView:
+    def view(self, steps: tuple[StepRecord, ...], waits: Mapping[str, Wait] = {}) -> RunView:
         """The whole run."""
         links = self.output.get("links")
         return RunView.model_validate(
             {
                 **self._members(),
-                "steps": tuple(step.view() for step in steps),
+                "steps": tuple(step.view(waits.get(step.id)) for step in steps),
                 "inputs": dict(self.inputs),
                 "output": dict(self.output),
                 "links": tuple(to_link(item) for item in links if isinstance(item, dict))
@@ -98,6 +104,9 @@ class RunRecord:
             "started_at": self.started_at,
             "ended_at": self.ended_at,
             "error": self.error,
+            "trigger": self.trigger,
+            "triggered_by": self.triggered_by,
+            "rerun_of": self.rerun_of,
         }
 
 
@@ -130,7 +139,7 @@ class StepRecord:
         """Whether nothing is left to do for it."""
         return self.state in STEP_ENDED
 
-    def view(self) -> StepView:
+    def view(self, wait: Wait | None = None) -> StepView:
         """What is seen of it."""
         return StepView(
             id=self.id,
@@ -144,6 +153,35 @@ class StepRecord:
             inputs=dict(self.inputs),
             outputs=dict(self.outputs),
             error=dict(self.error) if self.error is not None else None,
+            wait=wait.view() if wait is not None and self.state == "waiting" else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a step waits for. ``state``: ``open``, ``answered``, or ``due`` when its time has come."""
+
+    run_id: str
+    step_id: str
+    kind: WaitKind
+    message: str
+    until: datetime | None = None
+    schema: Any = None
+    asked: tuple[str, ...] = ()
+    approval_id: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, Any] | None = None
+    state: str = "open"
+
+    def view(self) -> WaitView:
+        """What is seen of it; what the action remembers is its own matter."""
+        return WaitView(
+            kind=self.kind,
+            until=self.until,
+            message=self.message,
+            answer_schema=self.schema,
+            approval_id=self.approval_id,
+            asked=self.asked,
         )
 
 

@@ -8,6 +8,7 @@ READ = "runs.run.read"
 START = "runs.run.start"
 CANCEL = "runs.run.cancel"
 RETRY = "runs.run.retry"
+ANSWER = "runs.run.answer"
 ACTIONS = "runs.action.read"
 
 PERMISSIONS = (
@@ -25,5 +26,6 @@ PERMISSIONS = (
         "maintainer",
         owner=True,
     ),
+    Permission(ANSWER, "Answer steps that ask for input: those who are asked, or whoever started the run.", "viewer"),
     Permission(ACTIONS, "See the actions that templates may use.", "viewer"),
 )

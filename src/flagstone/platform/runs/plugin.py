@@ -48,6 +48,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     )
     parts = assemble(others, engine, settings, data / "workspaces")
     deps.provide(parts.service)
+    deps.provide(parts.waiting)
     deps.provide(parts.registry)
     deps.provide(parts.sources, as_=Sources)
     deps.provide(parts.workspaces, as_=Workspaces)
@@ -57,7 +58,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     return Slice(
         "runs",
         room="platform",
-        routers=[api.router(parts.service, parts.registry)],
+        routers=[api.router(parts.service, parts.waiting, parts.registry)],
         permissions=PERMISSIONS,
         migrations=Path(__file__).parent / "migrations",
         collects={"flagstone_register_actions": parts.registry.add},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from flagstone.contracts.actions import ActionSpec
 from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
@@ -18,7 +19,7 @@ from flagstone.platform.deployments import DeploymentService
 from flagstone.platform.door.service.changes import LocalChangeRequests
 from flagstone.platform.environments import EnvironmentService
 from flagstone.platform.repositories import ChangeService, RepositoryService
-from flagstone.platform.runs import ActionRegistry, RunService
+from flagstone.platform.runs import ActionRegistry, RunService, WaitService
 from flagstone.platform.workflows import WorkflowService
 
 
@@ -29,6 +30,7 @@ class LocalGateway(LocalChangeRequests):
         self,
         *,
         runs: RunService,
+        waiting: WaitService,
         actions: ActionRegistry,
         workflows: WorkflowService,
         environments: EnvironmentService,
@@ -39,6 +41,7 @@ class LocalGateway(LocalChangeRequests):
         repo_hosts: tuple[str, ...] = (),
     ) -> None:
         self._runs = runs
+        self._waiting = waiting
         self._actions = actions
         self._workflows = workflows
         self._environments = environments
@@ -87,6 +90,11 @@ class LocalGateway(LocalChangeRequests):
     def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:
         """Go on."""
         return self._runs.retry(run_id, actor, from_step=from_step)
+
+    def answer_run(self, run_id: str, step_id: str, values: dict[str, Any], actor: Principal) -> RunView:
+        """Answer a step that asks."""
+        self._waiting.answer(run_id, step_id, values, actor)
+        return self._runs.get(run_id, actor)
 
     def list_environments(self, actor: Principal) -> list[EnvironmentView]:
         """All environments."""

@@ -20,6 +20,7 @@ from flagstone.platform.runs.service.runs import RunService
 from flagstone.platform.runs.service.sources import Reading, Sources
 from flagstone.platform.runs.service.steps import parse_inputs
 from flagstone.platform.runs.service.tools import StepTools
+from flagstone.platform.runs.service.waiting import WaitService
 from flagstone.platform.runs.service.workspaces import Workspace, Workspaces
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Sources",
     "StepContext",
     "StepTools",
+    "WaitService",
     "Workspace",
     "Workspaces",
     "assemble",

@@ -24,9 +24,10 @@ from flagstone.platform.runs.service.runs import RunService
 from flagstone.platform.runs.service.secrets import RunSecrets
 from flagstone.platform.runs.service.sources import Sources
 from flagstone.platform.runs.service.steps import StepRunner
+from flagstone.platform.runs.service.waiting import WaitService
 from flagstone.platform.runs.service.workspaces import Workspaces
 from flagstone.platform.runs.settings import RunsSettings
-from flagstone.platform.runs.store import EventStore, RunStore, StepStore
+from flagstone.platform.runs.store import EventStore, RunStore, StepStore, WaitStore
 from flagstone.toolkit.db import Database
 from flagstone.toolkit.signals import Signals
 
@@ -52,6 +53,7 @@ class RunsAssembly:
     """The slice, put together."""
 
     service: RunService
+    waiting: WaitService
     registry: ActionRegistry
     workspaces: Workspaces
     sources: Sources
@@ -76,8 +78,16 @@ class RunsAssembly:
 def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, workspaces_dir: Path) -> RunsAssembly:
     """Build everything; nothing runs before :meth:`RunsAssembly.start`."""
     runs, steps, events = RunStore(others.db), StepStore(others.db), EventStore(others.db)
+    waits = WaitStore(others.db)
     recorder = Recorder(
-        others.db, runs=runs, steps=steps, events=events, outbox=others.events, signals=others.signals, now=others.now
+        others.db,
+        runs=runs,
+        steps=steps,
+        waits=waits,
+        events=events,
+        outbox=others.events,
+        signals=others.signals,
+        now=others.now,
     )
     registry, flusher, crash = ActionRegistry(), LogFlusher(), CrashPoints(settings.crash_at)
     workspaces, secrets = Workspaces(workspaces_dir, quota=settings.workspace_bytes), RunSecrets(others.vault)
@@ -101,9 +111,11 @@ def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, work
         caller=caller,
         stopping=executor.stopping,
     )
+    waiting = WaitService(recorder, others.access, others.audit)
     dispatcher = Dispatcher(
-        engine, executor, runs, secrets=secrets, workspaces=workspaces, settings=settings, now=others.now
+        engine, executor, runs, waiting, secrets=secrets, workspaces=workspaces, settings=settings, now=others.now
     )
+    executor.wake = waiting.wake = dispatcher.wake
     service = RunService(
         recorder,
         events,
@@ -115,4 +127,6 @@ def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, work
         signals=others.signals,
         settings=settings,
     )
-    return RunsAssembly(service, registry, workspaces, sources, engine, executor, dispatcher, flusher, settings)
+    return RunsAssembly(
+        service, waiting, registry, workspaces, sources, engine, executor, dispatcher, flusher, settings
+    )

@@ -15,7 +15,7 @@ from flagstone.kernel.errors import FlagstoneError, Invalid, Permanent
 from flagstone.platform.runs.service.contexts import RunContext
 from flagstone.platform.runs.service.crash import CrashPoints
 from flagstone.platform.runs.service.recording import ActiveRun, Interrupted
-from flagstone.sdk import Action
+from flagstone.sdk import Action, Waiting
 
 log = logging.getLogger("flagstone.runs")
 
@@ -43,6 +43,7 @@ class _Outcome:
     done: threading.Event = field(default_factory=threading.Event)
     outputs: dict[str, Any] = field(default_factory=dict)
     error: FlagstoneError | None = None
+    waiting: Waiting | None = None
 
 
 class Caller:
@@ -64,7 +65,7 @@ class Caller:
         self._asked_to_stop = asked_to_stop
 
     def call(self, active: ActiveRun, call: Call) -> dict[str, Any]:
-        """The outputs. Raises what the action raised, Cancelled, Permanent for a time-out, Interrupted."""
+        """The outputs. Raises what the action raised, Waiting too, Cancelled, Permanent for a time-out, Interrupted."""
         outcome = _Outcome()
         thread = threading.Thread(
             target=self._perform, args=(active, call, outcome), name=f"step-{call.context.step_id}", daemon=True
@@ -77,6 +78,10 @@ class Caller:
                 raise Interrupted("the server stops")
             log.warning("the step %s of run %s did not stop and is left", call.context.step_id, call.context.run_id)
             raise late
+        if outcome.waiting is not None:
+            if active.stop.is_set():
+                raise Cancelled("the run was cancelled")
+            raise outcome.waiting
         if outcome.error is not None:
             if active.stop.is_set():
                 raise Cancelled(outcome.error.message) from outcome.error
@@ -115,6 +120,8 @@ class Caller:
                 found = call.action.run(call.context, call.inputs)
                 self._crash.hit("after_effect")
             outcome.outputs = to_outputs(call.action, found)
+        except Waiting as waiting:
+            outcome.waiting = waiting
         except FlagstoneError as error:
             outcome.error = error
         except BaseException as error:

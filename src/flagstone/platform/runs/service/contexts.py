@@ -10,6 +10,7 @@ from typing import Any
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Invalid
+from flagstone.platform.runs.model import Wait
 from flagstone.platform.runs.service.files import RootFiles
 from flagstone.platform.runs.service.originals import Originals
 from flagstone.platform.runs.service.sources import Reading, Sources
@@ -140,11 +141,19 @@ class RunContext(StepContext):
         self.secrets = secrets
         self.emitted: list[tuple[str, str, dict[str, Any]]] = []
         self.linked: list[str] = []
+        self.answer: Mapping[str, Any] | None = None
+        self.memory: Mapping[str, Any] = {}
         self.noticed_stop = False
         """The action was told to stop: when it then returns, it did so for that reason."""
         self.stop_event = stop
         self._closed = False
         self._log = write
+
+    def resume(self, wait: Wait | None) -> None:
+        """Hand over what the step remembered when it began to wait, and what it was answered."""
+        if wait is not None:
+            self.memory = dict(wait.data)
+            self.answer = dict(wait.answer) if wait.answer is not None else None
 
     def emit(self, event_type: str, subject: str, data: Mapping[str, Any]) -> None:
         """Add an event, written with the step's result."""

@@ -11,6 +11,7 @@ from flagstone.kernel.errors import FlagstoneError
 from flagstone.platform.runs.model import execution_id
 from flagstone.platform.runs.ports import Engine, Job
 from flagstone.platform.runs.service.secrets import RunSecrets
+from flagstone.platform.runs.service.waiting import WaitService
 from flagstone.platform.runs.service.workspaces import Workspaces
 from flagstone.platform.runs.settings import RunsSettings
 from flagstone.platform.runs.store import RunStore
@@ -30,6 +31,7 @@ class Dispatcher:
         engine: Engine,
         job: Job,
         runs: RunStore,
+        waiting: WaitService,
         *,
         secrets: RunSecrets,
         workspaces: Workspaces,
@@ -39,6 +41,7 @@ class Dispatcher:
         self._engine = engine
         self._job = job
         self._runs = runs
+        self._waiting = waiting
         self._secrets = secrets
         self._workspaces = workspaces
         self._settings = settings
@@ -87,6 +90,7 @@ class Dispatcher:
         woken = True
         while not self._stopped.is_set():
             try:
+                self._waiting.wake_due()
                 self._start_queued()
                 if not woken:
                     self._restart_lost()
@@ -97,7 +101,9 @@ class Dispatcher:
             except Exception:
                 log.exception("runs could not be looked after; trying again")
                 self._stopped.wait(1)
-            woken = self._wake.wait(self._settings.reconcile_seconds)
+            next_wait = self._waiting.seconds_until_due()
+            pause = self._settings.reconcile_seconds if next_wait is None else next_wait
+            woken = self._wake.wait(min(pause, self._settings.reconcile_seconds))
             self._wake.clear()
 
     def _start_queued(self) -> None:

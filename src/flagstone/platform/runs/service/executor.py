@@ -26,6 +26,7 @@ from flagstone.platform.runs.service.logs import LogBook, LogFlusher
 from flagstone.platform.runs.service.recording import ActiveRun, Interrupted, Recorder
 from flagstone.platform.runs.service.secrets import RunSecrets
 from flagstone.platform.runs.service.steps import StepRunner
+from flagstone.platform.runs.service.waiting import resumed
 from flagstone.platform.runs.settings import RunsSettings
 
 log = logging.getLogger("flagstone.runs")
@@ -50,6 +51,8 @@ class Executor:
         self._active: dict[str, ActiveRun] = {}
         self._guard = threading.Lock()
         self._stop_at: float | None = None
+        self.wake: Callable[[], None] = lambda: None
+        """Tells the dispatcher of a run that goes on at once; set by whoever builds the service."""
         self.runner: StepRunner | None = None
         """Set once by whoever builds the service: the runner asks back whether the server stops."""
 
@@ -127,7 +130,7 @@ class Executor:
 
     def _do(self, active: ActiveRun, index: int, definition: StepDefinition) -> None:
         steps = self._recorder.steps.of(active.record.id)
-        if any(step.state == "unknown" for step in steps):
+        if any(step.state == "unknown" for step in steps) or self._waits(active, steps):
             return
         rows = [step for step in steps if step.index == index]
         if definition.each is not None and len(rows) == 1 and rows[0].key is None and not rows[0].ended:
@@ -135,6 +138,15 @@ class Executor:
         for row in rows:
             if not row.ended:
                 self._one(active, row, definition)
+                if self._waits(active, self._recorder.steps.of(active.record.id)):
+                    return
+
+    def _waits(self, active: ActiveRun, steps: tuple[StepRecord, ...]) -> bool:
+        """Whether a step was put away: what comes after it is done when it goes on."""
+        if all(step.state != "waiting" for step in steps):
+            return False
+        waits = self._recorder.waits.of(active.record.id)
+        return any(step.state == "waiting" and step.id in waits for step in steps)
 
     def _expand(
         self, active: ActiveRun, row: StepRecord, definition: StepDefinition, steps: tuple[StepRecord, ...]
@@ -223,6 +235,10 @@ class Executor:
         active = self._active[execution]
         recorder = self._recorder
         steps = recorder.steps.of(active.record.id)
+        if self._waits(active, steps):
+            if self._put_away(execution, active):
+                return
+            steps = self._stop_waiting(active, steps)
         state, error = _outcome(steps)
         output: dict[str, Any] = {}
         if state == "succeeded":
@@ -244,6 +260,39 @@ class Executor:
             self._drop(execution)
         if state == "succeeded":
             self._secrets.forget(active.record)
+
+    def _put_away(self, execution: str, active: ActiveRun) -> bool:
+        """The run waits, and nothing of it stays in memory. False when it was asked to stop meanwhile."""
+        recorder, record = self._recorder, active.record
+        put: list[bool] = []
+
+        def work() -> None:
+            # Not with the fence alone: a cancel must not be lost.
+            put.append(recorder.runs.change(record.id, {"state": "waiting"}, fence=record.fence, states=("running",)))
+            if not put[0]:
+                return
+            recorder.append(record.id, [recorder.run_event("waiting")], record.fence)
+            recorder.announce(record, "waiting")
+            ready = [wait.step_id for wait in recorder.waits.of(record.id).values() if wait.state != "open"]
+            if ready and recorder.runs.reopen(record.id, ("waiting",), state="queued") is not None:
+                resumed(recorder, record, ready)
+                recorder.db.after_commit(self.wake)
+
+        recorder.commit(active, [], work)
+        if put[0]:
+            self._drop(execution)
+        return put[0]
+
+    def _stop_waiting(self, active: ActiveRun, steps: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
+        for step in steps:
+            if step.state == "waiting":
+                self._end(active, step, "cancelled", "the run was cancelled")
+        with self._recorder.db.write():
+            self._recorder.waits.drop(active.record.id)
+        for step in steps:
+            if step.state == "pending":
+                self._end(active, step, "cancelled", "the run was cancelled")
+        return self._recorder.steps.of(active.record.id)
 
     def _output(
         self, active: ActiveRun, steps: tuple[StepRecord, ...]

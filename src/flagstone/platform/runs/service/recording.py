@@ -13,7 +13,7 @@ from flagstone.kernel.clock import Now
 from flagstone.kernel.errors import FlagstoneError
 from flagstone.platform.runs.model import RunRecord, StepRecord
 from flagstone.platform.runs.service.logs import LogBook
-from flagstone.platform.runs.store import EventStore, NewEvent, RunStore, StepStore
+from flagstone.platform.runs.store import EventStore, NewEvent, RunStore, StepStore, WaitStore
 from flagstone.toolkit.db import Database
 from flagstone.toolkit.signals import Signals
 
@@ -66,6 +66,7 @@ class Recorder:
         *,
         runs: RunStore,
         steps: StepStore,
+        waits: WaitStore,
         events: EventStore,
         outbox: PlatformEvents,
         signals: Signals,
@@ -74,6 +75,7 @@ class Recorder:
         self.db = db
         self.runs = runs
         self.steps = steps
+        self.waits = waits
         self.now = now
         self._events = events
         self._outbox = outbox

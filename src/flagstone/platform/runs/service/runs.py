@@ -137,6 +137,9 @@ class RunService:
             started_at=None,
             ended_at=None,
             subjects=tuple(ref.lower() for ref in request.subjects),
+            trigger=request.trigger,
+            triggered_by=request.triggered_by,
+            rerun_of=request.rerun_of,
         )
         with recorder.db.write():
             stored = self._runs.insert(record, idempotency_key=request.idempotency_key or None, request_digest=asked)
@@ -217,12 +220,13 @@ class RunService:
         """Change the state; None when there is nothing to change."""
         now = self._recorder.now()
         ended = {"state": "cancelled", "ended_at": now}
-        if self._runs.change(record.id, ended, states=("queued", "unknown")):
+        if self._runs.change(record.id, ended, states=("queued", "waiting", "unknown")):
+            self._recorder.waits.drop(record.id)
             for step in self._recorder.steps.of(record.id):
                 if not step.ended:
                     self._recorder.steps.change(record.id, step.id, state="cancelled", ended_at=now)
             return "cancelled"
-        if self._runs.change(record.id, {"state": "cancelling"}, states=("running", "waiting")):
+        if self._runs.change(record.id, {"state": "cancelling"}, states=("running",)):
             return "cancelling"
         return None
 
@@ -242,6 +246,7 @@ class RunService:
                     f"Run {record.number} is {now.state}.",
                     hint="Only a run that failed, was cancelled or has an unknown outcome can be retried.",
                 )
+            recorder.waits.drop(record.id)
             plan = plan_retry(record, recorder.steps.of(record.id), from_step)
             for step_id in plan.released:
                 recorder.steps.release_intents(record.id, step_id)
@@ -276,7 +281,7 @@ class RunService:
         self._access.check(actor, permission, owner=record.owner, resource=f"run:{record.id}")
 
     def _view(self, record: RunRecord) -> RunView:
-        return record.view(self._recorder.steps.of(record.id))
+        return record.view(self._recorder.steps.of(record.id), self._recorder.waits.of(record.id))
 
 
 def _new_step(index: int, definition: StepDefinition) -> StepRecord:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from flagstone.contracts.runs import StepDefinition
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.errors import FlagstoneError, Invalid, Permanent, Problem, Temporary
-from flagstone.platform.runs.model import Intent, StepRecord, canonical, digest, step_key
+from flagstone.platform.runs.model import Intent, StepRecord, Wait, canonical, digest, step_key
 from flagstone.platform.runs.service.calling import Call, Caller, Cancelled
 from flagstone.platform.runs.service.contexts import Place, RunContext
 from flagstone.platform.runs.service.crash import CrashPoints
@@ -24,7 +24,7 @@ from flagstone.platform.runs.service.registry import ActionRegistry
 from flagstone.platform.runs.service.sources import Reading, Sources
 from flagstone.platform.runs.service.workspaces import Workspaces
 from flagstone.platform.runs.settings import RunsSettings
-from flagstone.sdk import Action
+from flagstone.sdk import Action, Waiting
 
 _MAX_OUTPUT = 1_000_000
 
@@ -123,6 +123,9 @@ class StepRunner:
             except Cancelled:
                 self._cancelled(active, step, key=task.key)
                 return
+            except Waiting as waiting:
+                self._park(task, waiting)
+                return
             except Interrupted:
                 self._put_back(active, step)
                 raise
@@ -130,10 +133,34 @@ class StepRunner:
                 self._succeed(task, context, outputs)
                 return
 
+    def _park(self, task: _Task, waiting: Waiting) -> None:
+        """The step waits: whatever it did is done, and it is asked again when it is woken."""
+        active, step, now = task.active, task.step, self._recorder.now()
+        wait = Wait(
+            run_id=active.record.id,
+            step_id=step.id,
+            kind=waiting.kind,
+            message=str(active.masked(waiting.message)),
+            until=waiting.until,
+            schema=active.masked(waiting.schema),
+            asked=tuple(waiting.asked),
+            approval_id=waiting.approval_id,
+            data=active.masked(waiting.data),
+        )
+        active.book.write(step.id, wait.message, "info")
+
+        def work() -> None:
+            self._steps.change(active.record.id, step.id, state="waiting", error=None)
+            self._steps.close_intent(task.key, "released", {}, now)
+            self._recorder.waits.put(wait, now)
+
+        event = self._recorder.step_event(step, "waiting", kind=wait.kind, message=wait.message)
+        self._recorder.commit(active, [event], work)
+
     def _context(self, task: _Task, attempt: int) -> RunContext:
         step = task.step
         book = task.active.book
-        return RunContext(
+        context = RunContext(
             task.place,
             lambda text, level: book.write(step.id, text, level),
             step_key=task.key,
@@ -141,6 +168,8 @@ class StepRunner:
             secrets=task.active.secrets,
             stop=threading.Event(),
         )
+        context.resume(self._recorder.waits.of(task.active.record.id).get(step.id))
+        return context
 
     def _begin(self, task: _Task, attempt: int, deaths: int) -> None:
         step, now = task.step, self._recorder.now()
@@ -172,6 +201,7 @@ class StepRunner:
             self._steps.change(
                 run.id, step.id, state="succeeded", inputs=task.shown, outputs=outputs, error=None, ended_at=now
             )
+            self._recorder.waits.drop(run.id, step.id)
             if context is not None:
                 self._steps.close_intent(task.key, "done", outputs, now)
                 self._recorder.publish(run, context.emitted)
@@ -211,6 +241,7 @@ class StepRunner:
 
         def work() -> None:
             self._steps.change(active.record.id, step.id, state=state, error=error, ended_at=now)
+            self._recorder.waits.drop(active.record.id, step.id)
             if key is not None:
                 self._steps.close_intent(key, "failed", {}, now)
 

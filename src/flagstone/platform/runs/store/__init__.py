@@ -6,5 +6,6 @@ from flagstone.platform.runs.store.events import EventStore, NewEvent
 from flagstone.platform.runs.store.runs import RunStore
 from flagstone.platform.runs.store.steps import StepStore
 from flagstone.platform.runs.store.tables import metadata
+from flagstone.platform.runs.store.waits import WaitStore
 
-__all__ = ["EventStore", "NewEvent", "RunStore", "StepStore", "metadata"]
+__all__ = ["EventStore", "NewEvent", "RunStore", "StepStore", "WaitStore", "metadata"]

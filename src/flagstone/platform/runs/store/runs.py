@@ -49,6 +49,9 @@ class RunStore:
                 "dispatch": record.dispatch,
                 "fence": 0,
                 "last_seq": 0,
+                "trigger": record.trigger,
+                "triggered_by": record.triggered_by,
+                "rerun_of": record.rerun_of,
                 "idempotency_key": idempotency_key,
                 "request_digest": request_digest,
                 "tidied": 0,
@@ -195,10 +198,13 @@ def _filtered(query: RunQuery) -> Select[Any]:
     statement = select(runs)
     if query.state:
         statement = statement.where(runs.c.state.in_(query.state))
-    if query.actor:
-        statement = statement.where(runs.c.actor == query.actor)
-    if query.template_ref:
-        statement = statement.where(runs.c.template_ref == query.template_ref)
+    for name in ("actor", "owner", "template_ref", "trigger", "triggered_by"):
+        if value := getattr(query, name):
+            statement = statement.where(runs.c[name] == value)
+    if query.since:
+        statement = statement.where(runs.c.created_at >= query.since)
+    if query.until:
+        statement = statement.where(runs.c.created_at < query.until)
     if query.subject:
         about = select(subjects.c.run_id).where(subjects.c.subject == query.subject)
         statement = statement.where(runs.c.id.in_(about))
@@ -236,4 +242,7 @@ def _to_record(row: Mapping[Any, Any], about: tuple[str, ...]) -> RunRecord:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         subjects=about,
+        trigger=row["trigger"],
+        triggered_by=row["triggered_by"],
+        rerun_of=row["rerun_of"],
     )

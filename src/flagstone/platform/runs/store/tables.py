@@ -31,6 +31,9 @@ runs = Table(
     Column("dispatch", Integer, nullable=False),
     Column("fence", Integer, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
+    Column("trigger", Text, nullable=False, server_default="manual"),
+    Column("triggered_by", Text, nullable=False, server_default=""),
+    Column("rerun_of", Text),
     Column("idempotency_key", Text),
     Column("request_digest", Text, nullable=False),
     Column("tidied", Integer, nullable=False),
@@ -109,4 +112,22 @@ events = Table(
     Column("stream", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("data", JsonText),
+)
+
+waits = Table(
+    "runs_waits",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs_runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("step_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("until", UtcDateTime),
+    Column("answer_schema", JsonText),
+    Column("asked", JsonText, nullable=False),
+    Column("approval_id", Text, nullable=False),
+    Column("data", JsonText, nullable=False),
+    Column("answer", JsonText),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("runs_waits_due", "state", "until"),
 )
