@@ -16,10 +16,9 @@ class EntityPicker extends HTMLElement {
     this.value = one("input[type=hidden]", this);
     this.multiple = this.hasAttribute("multiple");
     // From here on the hidden fields carry the value; the visible input is only the search.
-    if (this.value) {
-      this.value.disabled = false;
-      this.input.removeAttribute("name");
-    }
+    this.free = this.hasAttribute("free");
+    if (this.value && !this.multiple) this.value.disabled = false;
+    if (this.value || this.multiple) this.input.removeAttribute("name");
     this.active = -1;
     this.input.addEventListener("input", () => this.search());
     this.input.addEventListener("focus", () => this.search(0));
@@ -47,13 +46,14 @@ class EntityPicker extends HTMLElement {
     this.timer = setTimeout(() => this.fetchOptions(), delay);
   }
 
-  async fetchOptions() {
+  async fetchOptions(cursor = "") {
     this.request?.abort();
     this.request = new AbortController();
     const form = new FormData();
     // A field that shows its choice offers everything; a word that was typed narrows it.
     const typed = this.input.value.trim();
     form.set("q", typed === (this.chosenLabel ?? this.input.defaultValue) ? "" : typed);
+    if (cursor) form.set("cursor", cursor);
     for (const [key, value] of Object.entries(this.dataset)) form.append(key, value);
     const headers = { "HX-Request": "true", "X-CSRF-Token": this.csrf() };
     try {
@@ -64,7 +64,7 @@ class EntityPicker extends HTMLElement {
         signal: this.request.signal,
       });
       if (!answer.ok) throw new Error(String(answer.status));
-      this.show(await answer.text());
+      this.show(await answer.text(), cursor);
     } catch (error) {
       if (error.name === "AbortError") return;
       this.close();
@@ -80,9 +80,13 @@ class EntityPicker extends HTMLElement {
     }
   }
 
-  show(html) {
+  show(html, cursor = "") {
     if (document.activeElement !== this.input) return;
-    this.list.innerHTML = html;
+    const before = cursor ? this.options.length - 1 : 0;
+    if (cursor) {
+      one("[data-more]", this.list)?.remove();
+      this.list.insertAdjacentHTML("beforeend", html);
+    } else this.list.innerHTML = html;
     for (const option of this.options) {
       serial += 1;
       option.id ||= `picker-option-${serial}`;
@@ -91,6 +95,7 @@ class EntityPicker extends HTMLElement {
     this.list.hidden = !this.list.childElementCount;
     this.input.setAttribute("aria-expanded", String(!this.list.hidden));
     this.active = -1;
+    if (cursor) this.mark(before);
     const count = this.options.length;
     this.say(count ? `${count} result${count === 1 ? "" : "s"}` : "Nothing matches.");
   }
@@ -127,6 +132,9 @@ class EntityPicker extends HTMLElement {
     } else if (event.key === "Enter" && open && this.active >= 0) {
       event.preventDefault();
       this.choose(this.options[this.active]);
+    } else if (this.free && (event.key === "Enter" || event.key === ",") && this.input.value.trim()) {
+      event.preventDefault();
+      this.take();
     } else if (event.key === "Escape" && open) {
       event.stopPropagation();
       this.close();
@@ -135,7 +143,20 @@ class EntityPicker extends HTMLElement {
     }
   }
 
+  /** What was typed becomes a choice of its own. */
+  take() {
+    const typed = this.input.value.trim();
+    this.addChip(typed, typed);
+    this.input.value = "";
+    this.close();
+    this.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
   choose(option) {
+    if (option.dataset.more) {
+      this.fetchOptions(option.dataset.more);
+      return;
+    }
     const { value } = option.dataset;
     const label = option.dataset.label || one("b", option)?.textContent || option.textContent.trim();
     if (this.multiple) {
@@ -164,6 +185,7 @@ class EntityPicker extends HTMLElement {
   /** What was typed but not chosen counts as a reference; an emptied field clears the value. */
   leave() {
     this.close();
+    if (this.free && this.input.value.trim()) this.take();
     if (this.multiple || !this.value) return;
     const typed = this.input.value.trim();
     if (typed === (this.chosenLabel ?? this.input.defaultValue)) return;

@@ -9,6 +9,7 @@ from flagstone.contracts.actions import ActionExample
 from flagstone.sdk.actions import Action, ActionContext, Inputs, Outputs, PlanContext, UndoNotPossible, Waiting
 from flagstone.sdk.cards import CardContext, Rendered, UICard
 from flagstone.sdk.files import Files, FileStat
+from flagstone.sdk.forms import FormContext, FormField, FormOption
 from flagstone.sdk.hooks import PROJECT, Deps, hookimpl, hookspec
 from flagstone.sdk.kinds import EntityKind, RelationField
 from flagstone.sdk.permissions import Permission
@@ -51,6 +52,9 @@ __all__ = [
     "EntitySource",
     "FileStat",
     "Files",
+    "FormContext",
+    "FormField",
+    "FormOption",
     "GitReader",
     "HttpAnswer",
     "HttpClient",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flagstone.contracts.gateway import RunGateway
     from flagstone.sdk.actions import Action
     from flagstone.sdk.cards import UICard
+    from flagstone.sdk.forms import FormField
     from flagstone.sdk.kinds import EntityKind
     from flagstone.sdk.policies import Policy
     from flagstone.sdk.runtimes import Runtime
@@ -74,6 +75,11 @@ def flagstone_register_policies(deps: Deps) -> Iterable[Policy]:
 @hookspec
 def flagstone_register_runtimes(deps: Deps) -> Iterable[Runtime]:
     """What executes workloads."""
+
+
+@hookspec
+def flagstone_register_form_fields(deps: Deps) -> Iterable[FormField]:
+    """Fields that templates may ask for with ``ui:field``."""
 
 
 @hookspec

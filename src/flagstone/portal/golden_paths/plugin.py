@@ -12,7 +12,14 @@ from flagstone.kernel.actor import Principal
 from flagstone.portal.catalog import CatalogQuery, CatalogService
 from flagstone.portal.golden_paths import api, web
 from flagstone.portal.golden_paths.permissions import PERMISSIONS, READ
-from flagstone.portal.golden_paths.service import DraftService, GoldenPathService, Pickers
+from flagstone.portal.golden_paths.service import (
+    ChoiceService,
+    DraftService,
+    FormFieldRegistry,
+    GoldenPathService,
+    Pickers,
+    Prefills,
+)
 from flagstone.portal.golden_paths.settings import GoldenPathsSettings
 from flagstone.portal.golden_paths.store import DraftStore
 from flagstone.sdk import Deps, NavItem, PaletteEntry, Slice, hookimpl
@@ -26,11 +33,21 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     settings = deps.settings("golden_paths", GoldenPathsSettings)
     gateway = deps.get(RunGateway)  # type: ignore[type-abstract]
     catalog, audit = deps.get(CatalogService), deps.get(PortalAudit)
-    paths = GoldenPathService(catalog, gateway, deps.get(AccessService), audit)
+    registry = FormFieldRegistry()
+    pickers = Pickers(catalog, gateway, registry)
+    features = frozenset(settings.features)
+    paths = GoldenPathService(catalog, gateway, deps.get(AccessService), audit, pickers, features)
     drafts = DraftService(
         DraftStore(deps.get(PortalDatabase)), paths, deps.get(VaultService), audit, days=settings.draft_days
     )
     deps.provide(paths)
+    parts = web.Parts(
+        paths=paths,
+        drafts=drafts,
+        pickers=pickers,
+        choices=ChoiceService(catalog, gateway, registry),
+        prefills=Prefills(catalog, gateway),
+    )
 
     def palette(text: str, _principal: Principal, limit: int) -> list[PaletteEntry]:
         page = catalog.list(CatalogQuery(kinds=("template",), text=text or None, limit=limit))
@@ -42,10 +59,12 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     return Slice(
         "golden_paths",
         room="portal",
-        routers=[api.router(paths), web.router(paths, drafts, Pickers(catalog, gateway), deps.get(Pages))],
+        routers=[api.router(paths), web.router(parts, deps.get(Pages))],
         permissions=PERMISSIONS,
         nav=[NavItem("create", "Create", "/create", "circle-plus", "Build", 10, permission=READ)],
         templates=Path(__file__).parent / "templates",
         migrations=Path(__file__).parent / "migrations",
         palette=palette,
+        collects={"flagstone_register_form_fields": registry.add},
+        sealed=registry.freeze,
     )

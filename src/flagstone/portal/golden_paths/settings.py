@@ -12,3 +12,6 @@ class GoldenPathsSettings(SettingsModel):
 
     draft_days: float = Field(default=30, gt=0)
     """How long a draft that nobody touches is kept."""
+
+    features: tuple[str, ...] = ()
+    """Feature flags that are on: pages and fields of forms with ``ui:backstage: {featureFlag: ...}`` need theirs."""

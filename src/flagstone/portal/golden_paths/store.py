@@ -26,6 +26,7 @@ drafts = Table(
     Column("run_id", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("rerun_of", Text),
     Index("golden_paths_drafts_user", "user_id", "updated_at"),
     Index("golden_paths_drafts_updated", "updated_at"),
 )

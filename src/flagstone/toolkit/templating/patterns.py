@@ -1,11 +1,13 @@
 """Regular expressions that users write in templates (``r/[^a-z]+/g``), matched in linear time.
 
 Python's own engine backtracks and can be made to hang, so a pattern is compiled to a small automaton whose threads
-advance together (Thompson, Pike). No back-references, no look-around; TemplateError says so.
+advance together (Thompson, Pike). Look-around is a small automaton of its own at each place where it stands, which the
+budget pays for. No back-references; TemplateError says so.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +17,18 @@ from flagstone.toolkit.templating.limits import Budget
 _MAX_PROGRAM = 1_000
 _MAX_REPEAT = 200
 _SPACE = " \t\n\r\f\v\u00a0\ufeff\u2028\u2029"
+
+_LOOKS = ("?<=", "?<!", "?=", "?!")
+_CATEGORIES = {
+    "Letter": "L",
+    "Uppercase_Letter": "Lu",
+    "Lowercase_Letter": "Ll",
+    "Number": "N",
+    "Punctuation": "P",
+    "Symbol": "S",
+    "Separator": "Z",
+    "Mark": "M",
+}
 
 Accepts = Callable[[str], bool]
 _Thread = tuple[int, tuple[int, ...]]
@@ -38,6 +52,8 @@ class _Step:
     accepts: Accepts | None = None
     ways: tuple[int, ...] = ()
     slot: int = 0
+    look: tuple[_Step, ...] = ()
+    """The program of a look-around; ``kind`` says which: ``(?=`` ``(?!`` ``(?<=`` ``(?<!``."""
 
 
 def _fork(more: int, enough: int, lazy: bool) -> _Step:
@@ -136,12 +152,14 @@ class _Compiler:
             self._emit(_Step("char", self._exactly(char)))
 
     def _group(self) -> None:
-        slot = -1
+        slot, look = -1, next((mark for mark in _LOOKS if self._source.startswith(mark, self._at)), "")
+        if look:
+            self._look(look)
+            return
         if self._source.startswith("?:", self._at):
             self._at += 2
-        elif self._peek() == "?":
-            raise TemplateError("Look-around and named groups are not available in patterns.")
         else:
+            self._name()
             slot, self.groups = self.groups, self.groups + 1
             self._emit(_Step("save", slot=2 * slot))
         self._budget.enter()
@@ -152,6 +170,27 @@ class _Compiler:
         self._at += 1
         if slot >= 0:
             self._emit(_Step("save", slot=2 * slot + 1))
+
+    def _name(self) -> None:
+        """Pass over the name of a group; it is a group as any other here."""
+        if self._peek() != "?":
+            return
+        close = self._source.find(">", self._at, self._at + 60)
+        if not self._source.startswith("?<", self._at) or close < 0:
+            raise TemplateError(f"The pattern /{self._source}/ has an unknown kind of group.")
+        self._at = close + 1
+
+    def _look(self, mark: str) -> None:
+        begin = len(self.program)
+        self._at += len(mark)
+        self._budget.enter()
+        self._alternatives()
+        self._budget.leave()
+        if self._peek() != ")":
+            raise TemplateError(f"The pattern /{self._source}/ has an unclosed (.")
+        self._at += 1
+        inner = tuple(self._take_back(begin))
+        self._emit(_Step(mark, look=(*inner, _Step("match"))))
 
     def _exactly(self, wanted: str) -> Accepts:
         if self._fold:
@@ -164,7 +203,37 @@ class _Compiler:
         self._at += 1
         if not char or (char.isdigit() and char != "0"):
             raise TemplateError("Back-references are not available in patterns.")
+        if char in "pP" and self._peek() == "{":
+            return self._category(negated=char == "P")
+        if char in "ux":
+            return self._code(char)
+        if char == "k" and self._peek() == "<":
+            raise TemplateError("Back-references are not available in patterns.")
         return _CLASSES.get(char) or _CONTROLS.get(char, char)
+
+    def _code(self, char: str) -> str:
+        """The character of ``\\x41``, ``\\u0041`` or ``\\u{1F600}``; the letter itself when no number follows."""
+        if char == "u" and self._peek() == "{":
+            close = self._source.find("}", self._at, self._at + 8)
+            digits, after = self._source[self._at + 1 : max(close, self._at + 1)], close + 1
+        else:
+            after = self._at + (4 if char == "u" else 2)
+            digits = self._source[self._at : after]
+        try:
+            found = chr(int(digits, 16)) if digits.isalnum() else char
+        except (ValueError, OverflowError):
+            return char
+        self._at = after if digits.isalnum() else self._at
+        return found
+
+    def _category(self, *, negated: bool) -> Accepts:
+        close = self._source.find("}", self._at, self._at + 60)
+        name = self._source[self._at + 1 : close].rpartition("=")[2] if close > 0 else ""
+        short = _CATEGORIES.get(name, name)
+        if not short or len(short) > 2:
+            raise TemplateError(f"The pattern /{self._source}/ has an unknown class \\p{{{name}}}.")
+        self._at = close + 1
+        return lambda char: unicodedata.category(char).startswith(short) is not negated
 
     def _set(self) -> Accepts:
         negated = self._peek() == "^"
@@ -298,9 +367,55 @@ class Pattern:
                 stack.append((index + 1, (*slots[: step.slot], at, *slots[step.slot + 1 :])))
             elif step.kind in ("split", "jump"):
                 stack.extend((index + way, slots) for way in reversed(step.ways))
-            elif self._holds(step.kind, text, at):
+            elif self._stands(step, text, at, budget):
                 stack.append((index + 1, slots))
         return waiting
+
+    def _stands(self, step: _Step, text: str, at: int, budget: Budget) -> bool:
+        if not step.look:
+            return self._holds(step.kind, text, at)
+        ahead = "<" not in step.kind
+        budget.enter()
+        found = self._reaches(step.look, text, at, budget, ahead=ahead)
+        budget.leave()
+        return found is not step.kind.endswith("!")
+
+    def _reaches(self, program: tuple[_Step, ...], text: str, at: int, budget: Budget, *, ahead: bool) -> bool:
+        """Whether a look-around matches: from here on, or from anywhere before up to here."""
+        states: set[int] = {0}
+        for place in range(at, len(text) + 1) if ahead else range(at + 1):
+            if not ahead:
+                states.add(0)
+            reached = self._closure(program, states, text, place, budget)
+            if any(program[index].kind == "match" for index in reached) and (ahead or place == at):
+                return True
+            char = text[place : place + 1]
+            states = {
+                index + 1 for index in reached if char and (accepts := program[index].accepts) and accepts(char)
+            }
+            budget.spend(1 + len(reached))
+            if ahead and not states:
+                break
+        return False
+
+    def _closure(self, program: tuple[_Step, ...], states: set[int], text: str, at: int, budget: Budget) -> set[int]:
+        reached, seen, stack = set[int](), set[int](), list(states)
+        while stack:
+            index = stack.pop()
+            if index in seen:
+                continue
+            seen.add(index)
+            budget.spend()
+            step = program[index]
+            if step.kind in ("char", "match"):
+                reached.add(index)
+            elif step.kind == "save":
+                stack.append(index + 1)
+            elif step.kind in ("split", "jump"):
+                stack.extend(index + way for way in step.ways)
+            elif self._stands(step, text, at, budget):
+                stack.append(index + 1)
+        return reached
 
     def _holds(self, kind: str, text: str, at: int) -> bool:
         before, after = text[at - 1 : at] if at else "", text[at : at + 1]

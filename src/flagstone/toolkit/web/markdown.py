@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from flagstone.toolkit.web.highlight import highlight
 
-__all__ = ["Heading", "MarkdownDocument", "highlight", "read_markdown", "render_markdown"]
+__all__ = ["Heading", "MarkdownDocument", "highlight", "inline_markdown", "read_markdown", "render_markdown"]
 
 LinkRewriter = Callable[[str], "str | None"]
 """Gets the target of a relative link or image and returns the address to use; None removes the link."""
@@ -42,6 +42,7 @@ _EXTENSIONS = (
     "pymdownx.caret",
     "pymdownx.magiclink",
 )
+_MARKED = re.compile(r"[*_`\[<#~|]|https?://|\n\s*\n|^\s*[-+] ", re.MULTILINE)
 _RESERVED_IDS = frozenset({"main", "side", "account", "theme-menu", "palette", "palette-list", "shortcuts", "toasts"})
 _TAGS = set(
     """
@@ -90,6 +91,16 @@ def render_markdown(text: str, *, base_url: str, link_rewriter: LinkRewriter | N
     :param link_rewriter: has the first word on relative links and images.
     """
     return read_markdown(text, base_url=base_url, link_rewriter=link_rewriter).html
+
+
+def inline_markdown(text: str) -> Markup | str:
+    """A short text of a template's author: as it is when it is plain, else as Markdown, without its one paragraph."""
+    if not _MARKED.search(text):
+        return text
+    html = render_markdown(text, base_url="").strip()
+    if html.startswith("<p>") and html.endswith("</p>") and html.count("<p>") == 1:
+        html = html[3:-4]
+    return Markup(html)  # noqa: S704  cleaned by render_markdown
 
 
 def read_markdown(text: str, *, base_url: str, link_rewriter: LinkRewriter | None = None) -> MarkdownDocument:

@@ -19,6 +19,7 @@ from flagstone.toolkit.web.assets import asset_url
 from flagstone.toolkit.web.chrome import Chrome
 from flagstone.toolkit.web.filetree import file_tree
 from flagstone.toolkit.web.icons import icon, icon_name
+from flagstone.toolkit.web.markdown import inline_markdown
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 
@@ -42,6 +43,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "highlight_file": highlight.highlight_file,
     "hue": text.hue,
     "initials": text.initials,
+    "inline_markdown": inline_markdown,
     "plain": text.plain,
     "split_rows": diff.split_rows,
     "timestamp": text.timestamp,

@@ -6,13 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft7Validator
-from jsonschema.exceptions import SchemaError
-
 from flagstone.contracts.runs import RunRequest, StepDefinition, WorkflowDefinition
 from flagstone.kernel.errors import Invalid, Problem
 from flagstone.platform.runs import ActionRegistry, syntax_fault
-from flagstone.toolkit.web.forms import answers, check
+from flagstone.toolkit.web.forms import answers, check, schema_fault
 
 _MAX_STEPS = 500
 _MAX_ID = 100
@@ -76,13 +73,10 @@ def _pages(parameters: Any) -> list[dict[str, Any]]:
 
 def _schemas(pages: list[dict[str, Any]]) -> Iterator[Problem]:
     for number, page in enumerate(pages):
-        try:
-            Draft7Validator.check_schema(page)
-        except SchemaError as error:
-            path = ".".join(str(part) for part in error.absolute_path)
-            yield Problem(
-                f"not a valid JSON Schema: {error.message[:300]}", field=f"parameters[{number}].{path}".rstrip(".")
-            )
+        fault = schema_fault(page)
+        if fault is not None:
+            path = ".".join(str(part) for part in fault[0])
+            yield Problem(f"not a valid JSON Schema: {fault[1]}", field=f"parameters[{number}].{path}".rstrip("."))
 
 
 def _inputs(pages: list[dict[str, Any]], inputs: Mapping[str, Any]) -> list[Problem]:

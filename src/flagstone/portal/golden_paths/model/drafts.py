@@ -26,6 +26,8 @@ class Draft:
     """The run that it became; it is not changed after that."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    rerun_of: str | None = None
+    """The run whose answers it began with."""
 
     @property
     def vault_name(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from flagstone.kernel.errors import Invalid
 from flagstone.portal.catalog import Entity, EntitySource
+from flagstone.toolkit.web.forms import switched_off
 
 WHAT_YOU_GET = "flagstone.dev/what-you-get"
 _PAGE_TITLE = "Please enter the following information"
@@ -39,6 +40,8 @@ class GoldenPath:
     labels: Mapping[str, str]
     base: str
     version: str
+    source_line: int = 1
+    """Where in its file the document begins."""
 
     @property
     def href(self) -> str:
@@ -56,11 +59,13 @@ class GoldenPath:
         return self.lifecycle.lower() in _DEPRECATED or "deprecated" in self.tags
 
 
-def golden_path(entity: Entity) -> GoldenPath:
-    """Read a template. What is not as it should be is left out; the catalog has told its author."""
+def golden_path(entity: Entity, features: frozenset[str] = frozenset()) -> GoldenPath:
+    """Read a template. What is not as it should be is left out; the template checker tells its author.
+
+    ``features`` are the feature flags that are on: pages and fields behind others are not there.
+    """
     spec, metadata = entity.spec, entity.metadata
-    parameters = spec.get("parameters")
-    given = [page for page in (parameters if isinstance(parameters, list) else [parameters]) if isinstance(page, dict)]
+    given = _pages(spec.get("parameters"), features)
     return GoldenPath(
         ref=entity.ref,
         namespace=entity.namespace,
@@ -76,13 +81,32 @@ def golden_path(entity: Entity) -> GoldenPath:
             line.strip(" -*") for line in entity.annotations.get(WHAT_YOU_GET, "").splitlines() if line.strip()
         ),
         pages=tuple({"title": _PAGE_TITLE, **page} for page in given or [{"title": "Start"}]),
-        parameters=parameters,
+        parameters=given or None,
         steps=tuple(step for step in spec.get("steps") or () if isinstance(step, Mapping)),
         output=spec["output"] if isinstance(spec.get("output"), Mapping) else {},
         labels=_labels(spec),
         base=entity.source.ref,
         version=_digest(entity),
+        source_line=entity.source.line,
     )
+
+
+def _pages(parameters: Any, features: frozenset[str]) -> list[dict[str, Any]]:
+    given = [page for page in (parameters if isinstance(parameters, list) else [parameters]) if isinstance(page, dict)]
+    return [_without_hidden(page, features) for page in given if not switched_off(page, features)]
+
+
+def _without_hidden(page: dict[str, Any], features: frozenset[str]) -> dict[str, Any]:
+    rules = page.get("properties")
+    if not isinstance(rules, dict):
+        return page
+    hidden = {name for name, rule in rules.items() if isinstance(rule, dict) and switched_off(rule, features)}
+    if not hidden:
+        return page
+    required = page.get("required")
+    kept = {name: rule for name, rule in rules.items() if name not in hidden}
+    left = [name for name in required if name not in hidden] if isinstance(required, list) else []
+    return {**page, "properties": kept, "required": left}
 
 
 def unregistered(document: Mapping[str, Any], base: str) -> GoldenPath:

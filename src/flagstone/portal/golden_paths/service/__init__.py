@@ -1,7 +1,20 @@
 """What is done with golden paths: showing them, keeping drafts, asking for the plan, starting a run."""
 
+from flagstone.portal.golden_paths.service.choices import Choice, Choices, ChoiceService
 from flagstone.portal.golden_paths.service.drafts import DraftService
+from flagstone.portal.golden_paths.service.form_fields import FormFieldRegistry
 from flagstone.portal.golden_paths.service.paths import Gallery, GoldenPathService
 from flagstone.portal.golden_paths.service.pickers import Pickers
+from flagstone.portal.golden_paths.service.prefill import Prefills
 
-__all__ = ["DraftService", "Gallery", "GoldenPathService", "Pickers"]
+__all__ = [
+    "Choice",
+    "ChoiceService",
+    "Choices",
+    "DraftService",
+    "FormFieldRegistry",
+    "Gallery",
+    "GoldenPathService",
+    "Pickers",
+    "Prefills",
+]

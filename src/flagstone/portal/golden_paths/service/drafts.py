@@ -20,8 +20,8 @@ from flagstone.kernel.errors import Denied, Invalid, NotFound
 from flagstone.kernel.ids import new_id
 from flagstone.portal.golden_paths.model import Draft, GoldenPath
 from flagstone.portal.golden_paths.service.paths import MAX_VALUES, GoldenPathService
+from flagstone.portal.golden_paths.service.prefill import fitting
 from flagstone.portal.golden_paths.store import DraftStore
-from flagstone.toolkit.web.forms import settle
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _PURGE = 20
@@ -62,10 +62,13 @@ class DraftService:
         expired = draft.updated_at is not None and draft.updated_at < self._now() - self._life
         return None if expired or draft.template_ref != path.ref else draft
 
-    def begin(self, principal: Principal, path: GoldenPath, draft_id: str | None, prefill: str = "") -> Draft:
+    def begin(
+        self, principal: Principal, path: GoldenPath, draft_id: str | None, prefill: str = "", rerun_of: str = ""
+    ) -> Draft:
         """A draft that is not stored yet, with the answers that an address brought along (``formData``, JSON)."""
         ident = draft_id if draft_id and _ID.match(draft_id) and self._store.get(draft_id) is None else new_id()
-        return Draft(ident, principal.id, path.ref, path.version, _prefilled(path, prefill))
+        given = fitting(path, prefill, MAX_VALUES)
+        return Draft(ident, principal.id, path.ref, path.version, given, rerun_of=rerun_of or None)
 
     def mine(self, principal: Principal, limit: int = 5) -> list[Draft]:
         """Drafts that a person may want to go on with."""
@@ -119,7 +122,13 @@ class DraftService:
         if draft.run_id:
             return draft.run_id
         run = self._paths.start(
-            principal, path, draft.values, self._secrets(draft), plan_digest=plan_digest, key=f"draft:{draft.id}"
+            principal,
+            path,
+            draft.values,
+            self._secrets(draft),
+            plan_digest=plan_digest,
+            key=f"draft:{draft.id}",
+            rerun_of=draft.rerun_of,
         )
         self._store.became(draft.id, run.id)
         self._forget(draft)
@@ -149,23 +158,3 @@ class DraftService:
         for old in self._store.expired(self._now() - self._life, _PURGE):
             self._forget(old)
             self._store.delete(old.id)
-
-
-def _prefilled(path: GoldenPath, text: str) -> dict[str, Any]:
-    """What an address brought along, without what this form does not ask for and without secrets."""
-    if not text or len(text) > MAX_VALUES:
-        return {}
-    try:
-        given = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(given, dict):
-        return {}
-    kept: dict[str, Any] = {}
-    known = dict(given)
-    for page in path.pages:
-        schema, known = settle(page, known)
-        for name, rule in schema["properties"].items():
-            if name in given and rule.get("ui:field") != "Secret" and rule.get("ui:widget") != "password":
-                kept[name] = given[name]
-    return kept

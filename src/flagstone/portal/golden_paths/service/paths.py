@@ -20,6 +20,7 @@ from flagstone.portal.catalog import CatalogQuery, CatalogService
 from flagstone.portal.golden_paths.model import GoldenPath, golden_path, owner_of, workflow
 from flagstone.portal.golden_paths.permissions import RUN
 from flagstone.portal.golden_paths.service.entities import entities_for
+from flagstone.portal.golden_paths.service.pickers import Pickers
 from flagstone.toolkit.web.forms import Fault, answers, check
 
 MAX_VALUES = 500_000
@@ -44,7 +45,17 @@ class Gallery:
 class GoldenPathService:
     """Reads templates from the catalog and asks the platform through the gateway."""
 
-    def __init__(self, catalog: CatalogService, gateway: RunGateway, access: AccessService, audit: AuditLog) -> None:
+    def __init__(
+        self,
+        catalog: CatalogService,
+        gateway: RunGateway,
+        access: AccessService,
+        audit: AuditLog,
+        pickers: Pickers,
+        features: frozenset[str] = frozenset(),
+    ) -> None:
+        self._pickers = pickers
+        self._features = features
         self._catalog = catalog
         self._gateway = gateway
         self._access = access
@@ -83,7 +94,7 @@ class GoldenPathService:
 
     def _read(self, refs: list[str]) -> list[GoldenPath]:
         entities = self._catalog.get_many(refs)
-        return [golden_path(entities[ref]) for ref in refs if ref in entities]
+        return [golden_path(entities[ref], self._features) for ref in refs if ref in entities]
 
     def get(self, namespace: str, name: str) -> GoldenPath:
         """One golden path. Raises NotFound (``golden_paths.no_template``)."""
@@ -95,7 +106,7 @@ class GoldenPathService:
                 f"There is no golden path {namespace}/{name}.",
                 hint="See /create for those that there are, or register the file of a template at /catalog/import.",
             )
-        return golden_path(entity)
+        return golden_path(entity, self._features)
 
     def faults(self, path: GoldenPath, values: Mapping[str, Any]) -> list[list[Fault]]:
         """What is wrong with the answers, page by page."""
@@ -111,11 +122,14 @@ class GoldenPathService:
         plan_digest: str | None = None,
         key: str | None = None,
         principal: Principal | None = None,
+        rerun_of: str | None = None,
     ) -> RunRequest:
         """What the platform is asked for. Raises Invalid for wrong answers or a template that cannot run."""
         if len(json.dumps(values, default=str)) > MAX_VALUES:
             raise Invalid("golden_paths.too_large", "The answers are too long.", hint="Shorten the longest text.")
         wrong = [fault for page in self.faults(path, values) for fault in page]
+        if not wrong and principal is not None:
+            wrong = self._pickers.faults(path, principal, values)
         if wrong:
             raise Invalid(
                 "golden_paths.bad_answers",
@@ -132,6 +146,7 @@ class GoldenPathService:
             owner=owner_of(path, inputs),
             plan_digest=plan_digest,
             idempotency_key=key,
+            rerun_of=rerun_of,
         )
 
     def plan(
@@ -150,10 +165,13 @@ class GoldenPathService:
         *,
         plan_digest: str | None = None,
         key: str | None = None,
+        rerun_of: str | None = None,
     ) -> RunView:
         """Start a run; the same key gives the same run. Raises Conflict when the plan is not the one that was seen."""
         self._access.check(principal, RUN, resource=path.ref)
-        request = self.request(path, values, secrets, plan_digest=plan_digest, key=key, principal=principal)
+        request = self.request(
+            path, values, secrets, plan_digest=plan_digest, key=key, principal=principal, rerun_of=rerun_of
+        )
         run = self._gateway.submit(request, principal)
         self._audit.record(
             principal, RUN, path.ref, detail={"run": run.id, "number": run.number, "version": path.version}

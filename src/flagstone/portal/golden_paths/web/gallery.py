@@ -15,6 +15,7 @@ from flagstone.kernel.errors import NotFound
 from flagstone.portal.golden_paths.model import Draft, GoldenPath
 from flagstone.portal.golden_paths.permissions import READ
 from flagstone.portal.golden_paths.service import DraftService, Gallery, GoldenPathService
+from flagstone.portal.golden_paths.web.parts import Parts
 from flagstone.toolkit.web.pages import Pages
 
 ICONS = {
@@ -41,8 +42,9 @@ class GalleryPage:
     more_href: str | None
 
 
-def gallery_routes(routes: APIRouter, paths: GoldenPathService, drafts: DraftService, pages: Pages) -> None:
+def gallery_routes(routes: APIRouter, parts: Parts, pages: Pages) -> None:
     """Add the gallery."""
+    paths, drafts = parts.paths, parts.drafts
 
     @routes.get("/create")
     def gallery(

@@ -21,15 +21,13 @@ from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, FlagstoneError
 from flagstone.portal.golden_paths.model import Draft, GoldenPath, PlanFacts, read_plan
 from flagstone.portal.golden_paths.permissions import READ, RUN
-from flagstone.portal.golden_paths.service import DraftService, GoldenPathService, Pickers
 from flagstone.portal.golden_paths.web.bodies import read_pairs
 from flagstone.portal.golden_paths.web.gallery import ICONS
+from flagstone.portal.golden_paths.web.parts import Parts
 from flagstone.toolkit.web.filetree import FileEntry
 from flagstone.toolkit.web.forms import Field, Pairs, check, fields, flat, parse, settle, summary
 from flagstone.toolkit.web.forms.entries import Entry
 from flagstone.toolkit.web.pages import Pages, is_fragment
-
-PICKER_SRC = "/catalog/_options"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +65,32 @@ class WizardPage:
     labels: Mapping[str, str] = field(default_factory=dict)
     entries: tuple[tuple[int, str, tuple[Entry, ...]], ...] = ()
     prefill: str = ""
-    picker_src: str = PICKER_SRC
+    rerun: str = ""
+    """The run whose answers a draft that is not stored yet began with."""
+    files: bool = False
+    """Whether files are filled in on this step."""
+    picker_src: str = ""
     view: PlanView | None = None
     """None: it is fetched after the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Answers that are there before somebody types, as JSON."""
+
+    answers: str = ""
+    rerun_of: str = ""
+    notice: str = ""
 
 
 class Wizard:
     """Draws the steps and does what their buttons ask for."""
 
-    def __init__(self, paths: GoldenPathService, drafts: DraftService, pickers: Pickers, pages: Pages) -> None:
-        self.paths = paths
-        self.drafts = drafts
-        self._pickers = pickers
+    def __init__(self, parts: Parts, pages: Pages) -> None:
+        self.paths = parts.paths
+        self.drafts = parts.drafts
+        self.prefills = parts.prefills
+        self.pickers = parts.pickers
         self._pages = pages
 
     def show(
@@ -106,6 +118,8 @@ class Wizard:
             platform=self.paths.platform(),
             may_run=self.paths.may_run(principal),
             prefill=prefill,
+            rerun=draft.rerun_of or "",
+            picker_src=f"{path.href}/_options?{urlencode({'page': step, 'draft': draft.id})}",
         )
 
     def form(
@@ -115,7 +129,8 @@ class Wizard:
         schema_page, values = path.pages[page.step], page.draft.values
         found = check(schema_page, values)
         said = {fault.name: fault.message for fault in found if checked or _told(values, fault.name, fault.missing)}
-        drawn = self._pickers.complete(fields(schema_page, values, said), principal, values)
+        drawn = fields(schema_page, values, said, self.pickers.controls)
+        drawn = self.pickers.complete(path, drawn, principal, values)
         if checked:
             said |= {item.name: item.error for item in flat(drawn) if item.error}
         names = {item.name: item for item in flat(drawn)}
@@ -138,19 +153,29 @@ class Wizard:
             fields=drawn,
             problems=problems if checked else (),
             checked=checked,
-            labels=self._pickers.labels(self._pickers.refs_in(drawn)),
+            files=any(item.widget in ("file", "files") for item in flat(drawn)),
+            labels=self.pickers.labels(self.pickers.refs_in(drawn)),
         )
+
+    def given(self, principal: Principal, path: GoldenPath, answers: str, run: str, entity: str) -> Given:
+        """Where the first answers come from: the address itself, else a run, else an entity. Raises NotFound."""
+        if answers or not (run or entity):
+            return Given(answers)
+        if run:
+            text, known = self.prefills.of_run(principal, path, run)
+            return Given(text, known.id, f"Filled in as in run #{known.number}. Secrets have to be typed again.")
+        return Given(self.prefills.of_entity(path, entity))
 
     def named(self, page: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         """The values with names of entities made references: without JavaScript people type names."""
-        return self._pickers.resolve(fields(page, values), values)
+        return self.pickers.resolve(fields(page, values, custom=self.pickers.controls), values)
 
     def review(self, path: GoldenPath, page: WizardPage, view: PlanView | None) -> WizardPage:
         """The last step: the answers, and the plan when it is there."""
         lines = summary(path.pages, page.draft.values)
         refs = {ref for found in lines for line in found for ref in line.refs}
         entries = tuple((number, page.titles[number], tuple(found)) for number, found in enumerate(lines))
-        return replace(page, entries=entries, labels=self._pickers.labels(refs), view=view)
+        return replace(page, entries=entries, labels=self.pickers.labels(refs), view=view)
 
     def plan(self, path: GoldenPath, principal: Principal, draft: Draft, *, changed: bool = False) -> PlanView:
         """Ask for the plan; what goes wrong becomes part of the page."""
@@ -228,18 +253,21 @@ def wizard_routes(routes: APIRouter, wizard: Wizard) -> None:
         draft: str | None = None,
         step: int = 0,
         plan: str = "",
+        run: str = "",
+        entity: str = "",
         formData: str = "",  # noqa: N803  the name that Backstage's addresses use
     ) -> Response:
-        """One step of the form; with ``formData`` (JSON) some answers are there already."""
+        """One step of the form; with ``formData`` (JSON), a run or an entity some answers are there already."""
         path = wizard.paths.get(namespace, name)
         found = wizard.drafts.find(principal, path, draft)
         if found is not None and found.run_id:
             return moved(request, f"/runs/{found.run_id}")
-        current = found or wizard.drafts.begin(principal, path, draft, formData)
-        notice = _notice(path, draft, found)
+        given = Given(formData) if found else wizard.given(principal, path, formData, run, entity)
+        current = found or wizard.drafts.begin(principal, path, draft, given.answers, given.rerun_of)
+        notice = _notice(path, draft, found) or given.notice
         step = min(max(step, 0), len(path.pages)) if found else 0
         wrong = wizard.first_wrong(path, current) if step else None
-        page = replace(wizard.base(path, principal, current, step, formData), notice=notice)
+        page = replace(wizard.base(path, principal, current, step, given.answers), notice=notice)
         if wrong is not None and wrong < step:
             page = replace(page, step=wrong)
             return wizard.show(request, path, principal, wizard.form(path, principal, page, checked=True))
@@ -282,7 +310,8 @@ def wizard_routes(routes: APIRouter, wizard: Wizard) -> None:
     ) -> Response:
         """A new draft with answers from elsewhere: "run again with these inputs"."""
         path = wizard.paths.get(namespace, name)
-        draft = wizard.drafts.begin(principal, path, None, pairs.last("formData") or "")
+        again = (pairs.last("run") or "")[:100]
+        draft = wizard.drafts.begin(principal, path, None, pairs.last("formData") or "", again)
         return RedirectResponse(address(path, wizard.drafts.save(path, draft, draft.values, 0), 0), 303)
 
     @routes.post("/create/{namespace}/{name}/discard")
@@ -325,7 +354,8 @@ class _Post:
         prefill = self._pairs.last("_prefill") or ""
         ident = self._pairs.last("_draft")
         found = wizard.drafts.find(self._principal, path, ident)
-        draft = found or wizard.drafts.begin(self._principal, path, ident, prefill)
+        rerun = self._pairs.last("_rerun") or ""
+        draft = found or wizard.drafts.begin(self._principal, path, ident, prefill, rerun[:100])
         if draft.run_id:
             return moved(request, f"/runs/{draft.run_id}")
         if found is None and (self._step or self._action == "create"):
@@ -344,7 +374,14 @@ class _Post:
             return draft
         # Secrets are kept when somebody goes on, not with every key that is pressed.
         finished = bool(self._action or self._operation)
-        posted = parse(path.pages[self._step], self._pairs, draft.values, self._operation, keep_secrets=finished)
+        posted = parse(
+            path.pages[self._step],
+            self._pairs,
+            draft.values,
+            self._operation,
+            keep_secrets=finished,
+            custom=self._wizard.pickers.controls,
+        )
         values = self._wizard.named(path.pages[self._step], posted.values) if finished else posted.values
         return self._wizard.drafts.save(path, draft, values, self._step, posted.secrets)
 

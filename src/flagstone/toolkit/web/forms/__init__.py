@@ -14,11 +14,13 @@ Where entity pickers find their choices is the caller's matter.
 """
 
 from flagstone.toolkit.web.forms.checks import Fault, check
+from flagstone.toolkit.web.forms.compiled import pattern_fault, schema_fault
 from flagstone.toolkit.web.forms.entries import summary
 from flagstone.toolkit.web.forms.fields import Field, Option, Row, fields, flat
 from flagstone.toolkit.web.forms.posted import Pairs, Posted, parse, parse_body
-from flagstone.toolkit.web.forms.repos import RepoUrl, parse_repo_url
+from flagstone.toolkit.web.forms.repos import RepoUrl, host_parts, parse_repo_url
 from flagstone.toolkit.web.forms.schema import answers, settle
+from flagstone.toolkit.web.forms.widgets import filter_terms, switched_off, ui, widget_of
 
 __all__ = [
     "Fault",
@@ -31,10 +33,17 @@ __all__ = [
     "answers",
     "check",
     "fields",
+    "filter_terms",
     "flat",
+    "host_parts",
     "parse",
     "parse_body",
     "parse_repo_url",
+    "pattern_fault",
+    "schema_fault",
     "settle",
     "summary",
+    "switched_off",
+    "ui",
+    "widget_of",
 ]

@@ -11,10 +11,11 @@ from urllib.parse import parse_qsl
 
 from flagstone.kernel.errors import Invalid
 from flagstone.kernel.refs import parse_ref
-from flagstone.toolkit.web.forms.fields import MAX_ROWS, allowed_kinds, choices, encode, widget_of
+from flagstone.toolkit.web.forms.fields import MAX_ROWS
 from flagstone.toolkit.web.forms.names import join
-from flagstone.toolkit.web.forms.repos import RepoUrl
+from flagstone.toolkit.web.forms.repos import RepoUrl, host_parts
 from flagstone.toolkit.web.forms.schema import Schema, as_schema, item_rule, kind_of, settle, settle_inner
+from flagstone.toolkit.web.forms.widgets import allowed_kinds, choices, encode, ui, widget_of
 
 MAX_BODY = 1_000_000
 """Bytes of one posted form."""
@@ -22,6 +23,7 @@ _MAX_PAIRS = 5_000
 _MAX_ROUNDS = 6
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}\Z")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?\Z")
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?\Z")
 STARS = "*"
 
 
@@ -69,7 +71,13 @@ def parse_body(body: bytes) -> Pairs:
 
 
 def parse(
-    page: Schema, pairs: Pairs, values: Mapping[str, Any], operation: str = "", *, keep_secrets: bool = True
+    page: Schema,
+    pairs: Pairs,
+    values: Mapping[str, Any],
+    operation: str = "",
+    *,
+    keep_secrets: bool = True,
+    custom: Mapping[str, str] | None = None,
 ) -> Posted:
     """The values of a page after a post. ``operation`` adds, removes or moves a row: ``add:rows``, ``up:rows/2``.
 
@@ -81,7 +89,7 @@ def parse(
     for _ in range(_MAX_ROUNDS):
         # What one answer shows or hides is only known after it was read.
         schema, filled = settle(page, current)
-        reader = _Reader(page, pairs, shown, keep_secrets)
+        reader = _Reader(page, pairs, shown, keep_secrets, custom or {})
         found = {**values, **reader.all(schema, filled, ())}
         secrets = reader.secrets
         if found == current:
@@ -91,11 +99,14 @@ def parse(
 
 
 class _Reader:
-    def __init__(self, root: Schema, pairs: Pairs, shown: set[str], keep_secrets: bool) -> None:
+    def __init__(
+        self, root: Schema, pairs: Pairs, shown: set[str], keep_secrets: bool, custom: Mapping[str, str]
+    ) -> None:
         self._root = root
         self._pairs = pairs
         self._shown = shown
         self._keep_secrets = keep_secrets
+        self._custom = custom
         self.secrets: dict[str, str] = {}
 
     def all(self, schema: Schema, values: Mapping[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
@@ -105,12 +116,12 @@ class _Reader:
             if name in values or join((*path, name)) in self._shown
         }
 
-    def one(self, rule: Schema, before: Any, path: tuple[str | int, ...]) -> Any:
+    def one(self, rule: Schema, before: Any, path: tuple[str | int, ...]) -> Any:  # noqa: PLR0911  one per widget
         name = join(path)
-        fixed = rule.get("ui:disabled") or rule.get("ui:readonly") or rule.get("readOnly")
+        fixed = ui(rule, "disabled") or ui(rule, "readonly") or rule.get("readOnly")
         if name not in self._shown or fixed:
             return before
-        widget, _ = widget_of(rule)
+        widget, _ = widget_of(rule, self._custom)
         if widget == "group":
             schema, filled = settle_inner(rule, before if isinstance(before, dict) else {}, self._root)
             return self.all(schema, filled, path)
@@ -118,6 +129,10 @@ class _Reader:
             return self._rows(rule, before, path)
         if widget == "secret":
             return self._secret(rule, before, name)
+        if widget in ("file", "files"):
+            return self._files(widget, before, name)
+        if widget == "repo":
+            return self._repo(rule, name)
         return self._value(widget, rule, name)
 
     def _rows(self, rule: Schema, before: Any, path: tuple[str | int, ...]) -> list[Any]:
@@ -127,7 +142,7 @@ class _Reader:
             index = len(rows)
             inner, place = item_rule(rule, index, self._root), (*path, index)
             known = old[index] if index < len(old) else None
-            if widget_of(inner)[0] == "group":
+            if widget_of(inner, self._custom)[0] == "group":
                 schema, filled = settle_inner(inner, known if isinstance(known, dict) else {}, self._root)
                 rows.append(self.all(schema, filled, place))
             else:
@@ -142,26 +157,44 @@ class _Reader:
         least = rule.get("minLength")
         return STARS * max(8, least if isinstance(least, int) else 0)
 
+    def _files(self, widget: str, before: Any, name: str) -> Any:
+        """Files stay until others come, or until they are taken away."""
+        found = [text for text in self._pairs.all(name) if text.startswith("data:")]
+        kept = [] if self._pairs.last(f"{name}.clear") == "1" else before
+        if widget == "file":
+            return found[-1] if found else kept or None
+        return list(dict.fromkeys([*(kept if isinstance(kept, list) else []), *found]))[:MAX_ROWS]
+
+    def _repo(self, rule: Schema, name: str) -> Any:
+        asked = as_schema(as_schema(rule.get("ui:options")).get("requestUserCredentials")).get("secretsKey")
+        token = self._pairs.last(f"{name}.token")
+        if token and isinstance(asked, str) and self._keep_secrets:
+            self.secrets[asked] = token
+        host = (self._pairs.last(f"{name}.host") or "").strip()
+        parts = {part: (self._pairs.last(f"{name}.{part}") or "").strip() for part in host_parts(host)}
+        if not any(parts.values()):
+            return None
+        owner, repo = parts.pop("owner", ""), parts.pop("repo", "")
+        return str(RepoUrl(host, owner, repo, tuple(sorted(parts.items()))))
+
     def _value(self, widget: str, rule: Schema, name: str) -> Any:  # noqa: PLR0911  one per widget
         pairs = self._pairs
         if widget == "switch":
             return pairs.last(name) == "true"
-        if widget == "checkboxes":
+        if widget in ("checkboxes", "many"):
             posted = set(pairs.all(name))
             known = [value for value, _ in choices(as_schema(rule.get("items"))) if encode(value) in posted]
             return known + sorted(posted - {encode(value) for value in known})
-        if widget == "tags":
+        if widget in ("tags", "labels"):
             texts = [part.strip() for text in pairs.all(name) for part in text.replace("\n", ",").split(",")]
             return list(dict.fromkeys(text for text in texts if text))
         if widget == "entities":
-            refs = [self._ref(rule, text.strip()) for text in pairs.all(name) if text.strip()]
+            texts = [part.strip() for text in pairs.all(name) for part in text.split(",")]
+            refs = [self._ref(rule, text) for text in texts if text]
             return list(dict.fromkeys(refs))
-        if widget == "repo":
-            parts = [(pairs.last(f"{name}.{part}") or "").strip() for part in ("host", "owner", "repo")]
-            return str(RepoUrl(parts[0], parts[1], parts[2])) if parts[1] or parts[2] else None
         text = pairs.last(name)
         if text is None or not text.strip():
-            return rule.get("ui:emptyValue")
+            return ui(rule, "emptyValue")
         if widget in ("entity", "owned", "groups"):
             return self._ref(rule, text.strip())
         return _typed(widget, rule, text)
@@ -185,7 +218,7 @@ def default_kind(rule: Schema) -> str | None:
     return kinds[0] if len(kinds) == 1 else None
 
 
-def _typed(widget: str, rule: Schema, text: str) -> Any:
+def _typed(widget: str, rule: Schema, text: str) -> Any:  # noqa: PLR0911  one per type
     """The text as the type that the schema asks for; unchanged when it is not one, so that the check can say so."""
     for value, _ in choices(rule):
         if encode(value) == text:
@@ -194,6 +227,10 @@ def _typed(widget: str, rule: Schema, text: str) -> Any:
     if widget in ("json", "hidden") and kind in ("object", "array"):
         return _json(text)
     trimmed = text.strip()
+    if widget == "datetime-local" and _LOCAL.match(trimmed):
+        return f"{trimmed}:00Z" if len(trimmed) == 16 else f"{trimmed}Z"
+    if widget == "time" and rule.get("format") == "time" and len(trimmed) == 5:
+        return f"{trimmed}:00"
     if kind == "integer":
         return int(trimmed) if _INTEGER.match(trimmed) else text
     if kind == "number":

@@ -197,7 +197,9 @@ class GalleryApp:
 
     async def palette(self, request: Request) -> Response:
         wanted = request.query_params.get("q", "")
-        return self.pages.render(request, "t/palette.html", Names(tuple(name for name in NAMES if wanted in name), wanted))
+        return self.pages.render(
+            request, "t/palette.html", Names(tuple(name for name in NAMES if wanted in name), wanted)
+        )
 
     async def run(self, request: Request) -> Response:
         self.chrome(request, "runs")

@@ -14,6 +14,7 @@ from flagstone.toolkit.web.forms import (
     answers,
     check,
     fields,
+    filter_terms,
     flat,
     parse,
     parse_body,
@@ -92,8 +93,8 @@ def test_the_python_service_draws_the_controls_that_its_author_asked_for():
     assert name.attrs["autofocus"]
     assert name.placeholder == "gift-wrapping"
     assert "Unique in the catalog" in name.help
-    assert owner.filters == {"kind": "Group"}
-    assert system.filters == {"kind": "System"}
+    assert filter_terms(owner.rule) == ((("kind", "Group"),),)
+    assert system.filters == {"field": "system"}
     assert fields(second, {})[1].value == "tier-3"
     assert fields(second, {})[1].options[0].text.startswith("Customers notice")
 

@@ -1,0 +1,18 @@
+"""The services that pages of golden paths stand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flagstone.portal.golden_paths.service import ChoiceService, DraftService, GoldenPathService, Pickers, Prefills
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Handed to the routes as one."""
+
+    paths: GoldenPathService
+    drafts: DraftService
+    pickers: Pickers
+    choices: ChoiceService
+    prefills: Prefills
