@@ -86,6 +86,11 @@ class RunReader:
         """One run, by id or number. Raises NotFound."""
         return self.gateway.get_run(run_id, principal)
 
+    def before(self, principal: Principal, run: RunView) -> RunSummary | None:
+        """The run of the same template that ended last before this one."""
+        query = RunQuery(template_ref=run.template_ref, until=run.created_at, limit=1)
+        return next(iter(self.gateway.list_runs(query, principal).items), None)
+
     def active_count(self, principal: Principal) -> int | None:
         """How many runs go on; None for none or when it cannot be told. Remembered for three seconds."""
         if self._counted[0] < time.monotonic():

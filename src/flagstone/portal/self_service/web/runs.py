@@ -18,12 +18,14 @@ from flagstone.contracts.runs import RunLink, RunSummary, RunView
 from flagstone.foundation.access import permit
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.clock import utc_now
-from flagstone.kernel.errors import FlagstoneError, Unavailable
+from flagstone.kernel.errors import FlagstoneError, NotFound, Unavailable
 from flagstone.portal.self_service.model import ACTIVE, RunFacts, plain_text, read_run, run_dot, run_word
 from flagstone.portal.self_service.model.runs import elapsed, percent
+from flagstone.portal.self_service.model.timelines import Difference, Timeline, compare, timeline
 from flagstone.portal.self_service.permissions import RUN_CHANGE, RUN_READ
 from flagstone.portal.self_service.service import Proof, RunReader, follow_run
 from flagstone.portal.self_service.web.streams import cursor_of, stream
+from flagstone.toolkit.web.diff import diff_lines
 from flagstone.toolkit.web.markdown import render_markdown
 from flagstone.toolkit.web.pages import Pages
 
@@ -72,6 +74,9 @@ class RunPage:
     again_data: str
     failed_step: str
     step: str
+    timeline: Timeline
+    before_href: str | None
+    """Where this run is compared with the one before of the same template."""
 
 
 def run_lines(runs: tuple[RunSummary, ...]) -> tuple[RunLine, ...]:
@@ -100,11 +105,49 @@ def run_page(runs: RunReader, principal: Principal, run_id: str, step: str = "")
         again_data=json.dumps({key: value for key, value in run.inputs.items() if not _starred(value)}),
         failed_step=failed.name if failed else "",
         step=step,
+        timeline=timeline(run, utc_now()),
+        before_href=_before(runs, principal, run),
     )
+
+
+def _before(runs: RunReader, principal: Principal, run: RunView) -> str | None:
+    if run.rerun_of:
+        return f"/runs/compare?one={run.rerun_of}&other={run.number}"
+    earlier = runs.before(principal, run) if run.template_ref and run.state not in ACTIVE else None
+    return f"/runs/compare?one={earlier.number}&other={run.number}" if earlier else None
 
 
 def _starred(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(_STARS)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparePage:
+    """Two runs."""
+
+    one: RunView | None
+    other: RunView | None
+    asked: tuple[str, str]
+    differences: tuple[tuple[Difference, Any], ...]
+    """Each with the lines that differ; None when it is the same in both."""
+    missing: str
+
+
+def compared(runs: RunReader, principal: Principal, one: str, other: str) -> ComparePage:
+    """Both runs, or what is missing to compare them."""
+    found: list[RunView] = []
+    missing = ""
+    for ref in (one, other):
+        try:
+            if ref.strip():
+                found.append(runs.get(principal, ref.strip().lstrip("#")))
+        except NotFound as error:
+            missing = error.message
+    if len(found) < 2:
+        return ComparePage(None, None, (one, other), (), missing)
+    parts = compare(found[0], found[1], utc_now())
+    shown = tuple((part, None if part.same else diff_lines(part.before, part.after)) for part in parts)
+    return ComparePage(found[0], found[1], (one, other), shown, "")
 
 
 def _link(link: RunLink) -> tuple[str, str, str, bool]:
@@ -149,6 +192,13 @@ def run_routes(routes: APIRouter, runs: RunReader, pages: Pages) -> None:
         )
         fragment = "self_service/_run_rows.html" if cursor else "self_service/_runs.html"
         return pages.render(request, "self_service/runs.html", page, fragment=fragment)
+
+    @routes.get("/runs/compare", response_class=HTMLResponse)
+    def compare_runs(
+        request: Request, principal: Annotated[Principal, permit(RUN_READ)], one: str = "", other: str = ""
+    ) -> Response:
+        """Two runs side by side: what they were told, what each step did, how long it took."""
+        return pages.render(request, "self_service/compare.html", compared(runs, principal, one, other))
 
     @routes.get("/runs/{run_id}", response_class=HTMLResponse)
     def show_run(
