@@ -95,8 +95,8 @@ class RunGateway(ChangeRequestDoor, Protocol):
     def follow_run(self, run_id: str, actor: Principal, *, after: int = 0) -> AsyncIterator[RunEvent]:
         """The same, live, until the run has ended."""
 
-    def cancel(self, run_id: str, actor: Principal) -> RunView:
-        """Ask a run to stop; it does so between or inside steps, as soon as the action allows."""
+    def cancel(self, run_id: str, actor: Principal, *, undo: bool = False) -> RunView:
+        """Ask a run to stop, with ``undo`` also to take back what is done; it does so between or inside steps, as soon as the action allows."""
 
     def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:
         """Go on from the failed step (or from ``from_step``); finished steps before it are kept."""
@@ -186,7 +186,7 @@ class NoPlatform(NoChangeRequests):
         raise self._refuse()
         yield  # an async generator, as the protocol asks
 
-    def cancel(self, run_id: str, actor: Principal) -> RunView:
+    def cancel(self, run_id: str, actor: Principal, *, undo: bool = False) -> RunView:
         """Refuses."""
         raise self._refuse()
 

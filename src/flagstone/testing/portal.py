@@ -126,8 +126,8 @@ class RecordingGateway(NoPlatform):
         for event in self.run_events(run_id, actor, after=after):
             yield event
 
-    def cancel(self, run_id: str, actor: Principal) -> RunView:
-        self.told.append(("cancel", run_id))
+    def cancel(self, run_id: str, actor: Principal, *, undo: bool = False) -> RunView:
+        self.told.append(("cancel and undo" if undo else "cancel", run_id))
         return self.get_run(run_id, actor)
 
     def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:

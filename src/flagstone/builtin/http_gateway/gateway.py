@@ -68,9 +68,10 @@ class HttpGateway(HttpChangeRequests):
         async for data in self._stream(f"/api/v1/runs/{run_id}/stream", actor, after):
             yield RunEvent.model_validate(data)
 
-    def cancel(self, run_id: str, actor: Principal) -> RunView:
+    def cancel(self, run_id: str, actor: Principal, *, undo: bool = False) -> RunView:
         """Ask it to stop."""
-        return self._one(RunView, f"/api/v1/runs/{run_id}/cancel", actor, method="POST")
+        path = f"/api/v1/runs/{run_id}/cancel" + ("?undo=true" if undo else "")
+        return self._one(RunView, path, actor, method="POST")
 
     def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:
         """Go on."""

@@ -158,8 +158,9 @@ def _add_run(api: APIRouter, service: RunService) -> None:
 
 def _add_changes(api: APIRouter, service: RunService) -> None:
     @api.post("/api/v1/runs/{run_id}/cancel", tags=["runs"], summary="Ask a run to stop")
-    def cancel(run_id: str, principal: Annotated[Principal, permit(CANCEL)]) -> RunView:
-        return service.cancel(run_id, principal)
+    def cancel(run_id: str, principal: Annotated[Principal, permit(CANCEL)], undo: bool = False) -> RunView:
+        """``undo``: also take back what is done, as far as the actions can."""
+        return service.cancel(run_id, principal, undo=undo)
 
     @api.post("/api/v1/runs/{run_id}/retry", tags=["runs"], summary="Go on from the step that failed")
     def retry(run_id: str, principal: Annotated[Principal, permit(RETRY)], body: RetryBody | None = None) -> RunView:

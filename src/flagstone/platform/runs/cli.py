@@ -60,10 +60,16 @@ def show(run: Run, url: Url = None, token: Token = None, as_json: AsJson = False
         )
 
 
-def cancel(run: Run, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:
+def cancel(
+    run: Run,
+    undo: Annotated[bool, typer.Option("--undo", help="Also take back what is done, as far as it can be.")] = False,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
     """Ask a run to stop."""
     with session(url, token, as_json) as here:
-        found = here.client.post(f"/api/v1/runs/{run}/cancel")
+        found = here.client.post(f"/api/v1/runs/{run}/cancel", undo="true" if undo else None)
         if as_json:
             here.out.json(found)
         here.out.say(_cancelled(found))

@@ -65,6 +65,8 @@ class RunRecord:
     trigger: RunTrigger = "manual"
     triggered_by: str = ""
     rerun_of: str | None = None
+    undo: bool = False
+    """Whether who cancelled it asked to take back what it did."""
 
     def summary(self) -> RunSummary:
         """The row of a list."""
@@ -133,6 +135,7 @@ class StepRecord:
     error: Mapping[str, Any] | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    undone: bool = False
 
     @property
     def ended(self) -> bool:
@@ -153,6 +156,7 @@ class StepRecord:
             inputs=dict(self.inputs),
             outputs=dict(self.outputs),
             error=dict(self.error) if self.error is not None else None,
+            undone=self.undone,
             wait=wait.view() if wait is not None and self.state == "waiting" else None,
         )
 

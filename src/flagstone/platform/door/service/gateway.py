@@ -83,9 +83,9 @@ class LocalGateway(LocalChangeRequests):
         """Events, live."""
         return self._runs.follow(run_id, actor, after=after)
 
-    def cancel(self, run_id: str, actor: Principal) -> RunView:
+    def cancel(self, run_id: str, actor: Principal, *, undo: bool = False) -> RunView:
         """Ask it to stop."""
-        return self._runs.cancel(run_id, actor)
+        return self._runs.cancel(run_id, actor, undo=undo)
 
     def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:
         """Go on."""

@@ -24,6 +24,7 @@ from flagstone.platform.runs.service.runs import RunService
 from flagstone.platform.runs.service.secrets import RunSecrets
 from flagstone.platform.runs.service.sources import Sources
 from flagstone.platform.runs.service.steps import StepRunner
+from flagstone.platform.runs.service.undoing import Undoer
 from flagstone.platform.runs.service.waiting import WaitService
 from flagstone.platform.runs.service.workspaces import Workspaces
 from flagstone.platform.runs.settings import RunsSettings
@@ -112,6 +113,7 @@ def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, work
         stopping=executor.stopping,
     )
     waiting = WaitService(recorder, others.access, others.audit)
+    executor.undoer = Undoer(recorder, executor.runner, executor.stopping)
     dispatcher = Dispatcher(
         engine, executor, runs, waiting, secrets=secrets, workspaces=workspaces, settings=settings, now=others.now
     )

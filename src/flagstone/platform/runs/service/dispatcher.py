@@ -107,7 +107,7 @@ class Dispatcher:
             self._wake.clear()
 
     def _start_queued(self) -> None:
-        queued = [execution_id(*found) for found in self._runs.ids("queued")]
+        queued = [execution_id(*found) for found in self._runs.ids("queued", "cancelling")]
         for execution in queued:
             if execution not in self._started:
                 self._engine.start(execution)

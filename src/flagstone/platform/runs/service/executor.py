@@ -26,6 +26,7 @@ from flagstone.platform.runs.service.logs import LogBook, LogFlusher
 from flagstone.platform.runs.service.recording import ActiveRun, Interrupted, Recorder
 from flagstone.platform.runs.service.secrets import RunSecrets
 from flagstone.platform.runs.service.steps import StepRunner
+from flagstone.platform.runs.service.undoing import Undoer, wants_undo
 from flagstone.platform.runs.service.waiting import resumed
 from flagstone.platform.runs.settings import RunsSettings
 
@@ -51,6 +52,8 @@ class Executor:
         self._active: dict[str, ActiveRun] = {}
         self._guard = threading.Lock()
         self._stop_at: float | None = None
+        self.undoer: Undoer | None = None
+        """Set once by whoever builds the service."""
         self.wake: Callable[[], None] = lambda: None
         """Tells the dispatcher of a run that goes on at once; set by whoever builds the service."""
         self.runner: StepRunner | None = None
@@ -241,6 +244,8 @@ class Executor:
             steps = self._stop_waiting(active, steps)
         state, error = _outcome(steps)
         output: dict[str, Any] = {}
+        if self.undoer is not None and wants_undo(active, state, asked=self._asked_to_undo(active)):
+            error = self._undone(execution, active, steps) or error
         if state == "succeeded":
             output, error = self._output(active, steps)
             state = "failed" if error else state
@@ -260,6 +265,19 @@ class Executor:
             self._drop(execution)
         if state == "succeeded":
             self._secrets.forget(active.record)
+
+    def _asked_to_undo(self, active: ActiveRun) -> bool:
+        now = self._recorder.runs.get(active.record.id)
+        return now is not None and now.undo
+
+    def _undone(self, execution: str, active: ActiveRun, steps: tuple[StepRecord, ...]) -> dict[str, Any] | None:
+        assert self.undoer is not None
+        active.stop.clear()
+        try:
+            return self.undoer.undo(active, steps, lambda step: self._scope(active, step, steps))
+        except Interrupted:
+            self._drop(execution)
+            raise
 
     def _put_away(self, execution: str, active: ActiveRun) -> bool:
         """The run waits, and nothing of it stays in memory. False when it was asked to stop meanwhile."""

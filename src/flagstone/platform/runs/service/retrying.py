@@ -50,7 +50,7 @@ def plan_retry(run: RunRecord, steps: Sequence[StepRecord], from_step: str | Non
 
 
 def _start(run: RunRecord, steps: Sequence[StepRecord], from_step: str | None) -> StepRecord:
-    broken = next((step for step in steps if step.state in STEP_BROKEN or step.state not in _DONE), None)
+    broken = next((step for step in steps if step.state in STEP_BROKEN or step.state not in _DONE or step.undone), None)
     if from_step is None:
         if broken is None:
             # Everything was done and still the run failed: its output could not be made.

@@ -199,25 +199,35 @@ class RunService:
                 text = event.text if event.type == "log" else f"[{event.type} {event.state}]"
                 yield f"{event.at.isoformat(timespec='milliseconds')} {event.step or '-'}: {text}\n"
 
-    def cancel(self, ref: str, actor: Principal) -> RunView:
-        """Ask a run to stop. One that has ended stays as it is; asking twice is harmless. Raises Denied, NotFound."""
+    def cancel(self, ref: str, actor: Principal, *, undo: bool = False) -> RunView:
+        """Ask a run to stop. One that has ended stays as it is; asking twice is harmless. Raises Denied, NotFound.
+
+        With ``undo`` the steps that are done are taken back, as far as their actions can.
+        """
         record = self._readable(ref, actor)
         self._check_own(record, actor, CANCEL)
         recorder = self._recorder
         with recorder.db.write():
-            state = self._cancelled_state(record)
+            state = self._cancelled_state(record, undo=undo)
             if state is not None:
                 if state == "cancelled":
                     execution = execution_id(record.id, record.dispatch)
                     recorder.db.after_commit(lambda: self._dispatcher.forget(execution))
                 recorder.append(record.id, [recorder.run_event(state, by=actor.name)])
-                self._audit.record(actor, CANCEL, f"run:{record.id}", detail={"number": record.number})
+                self._audit.record(actor, CANCEL, f"run:{record.id}", detail={"number": record.number, "undo": undo})
                 recorder.announce(record, state)
         self._executor.cancel(record.id)
         return self.get(record.id, actor)
 
-    def _cancelled_state(self, record: RunRecord) -> str | None:
+    def _cancelled_state(self, record: RunRecord, *, undo: bool) -> str | None:
         """Change the state; None when there is nothing to change."""
+        if undo:
+            self._runs.change(record.id, {"undo": 1}, states=("running", "waiting", "cancelling"))
+            # Nobody executes a waiting run: somebody must, to take its steps back.
+            if self._runs.reopen(record.id, ("waiting",), state="cancelling") is not None:
+                self._recorder.waits.drop(record.id)
+                self._recorder.db.after_commit(self._dispatcher.wake)
+                return "cancelling"
         now = self._recorder.now()
         ended = {"state": "cancelled", "ended_at": now}
         if self._runs.change(record.id, ended, states=("queued", "waiting", "unknown")):

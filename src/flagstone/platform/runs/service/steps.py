@@ -24,7 +24,7 @@ from flagstone.platform.runs.service.registry import ActionRegistry
 from flagstone.platform.runs.service.sources import Reading, Sources
 from flagstone.platform.runs.service.workspaces import Workspaces
 from flagstone.platform.runs.settings import RunsSettings
-from flagstone.sdk import Action, Waiting
+from flagstone.sdk import Action, UndoNotPossible, Waiting
 
 _MAX_OUTPUT = 1_000_000
 
@@ -132,6 +132,19 @@ class StepRunner:
             else:
                 self._succeed(task, context, outputs)
                 return
+
+    def can_undo(self, action_id: str) -> bool:
+        """Whether an action can take back what it does. Raises NotFound for one that is not here."""
+        return type(self._registry.get(action_id)).undo is not Action.undo
+
+    def undo(self, active: ActiveRun, step: StepRecord, definition: StepDefinition, scope: Scope) -> None:
+        """Take back what a finished step did. Raises what the action raises, Denied."""
+        task = self._prepare(active, step, definition, scope)
+        context = self._context(task, step.attempt)
+        try:
+            task.action.undo(context, task.inputs, dict(step.outputs))
+        except UndoNotPossible as error:
+            raise Permanent("runs.no_undo", f"{task.action.id} cannot take this back: {error}") from error
 
     def _park(self, task: _Task, waiting: Waiting) -> None:
         """The step waits: whatever it did is done, and it is asked again when it is woken."""

@@ -245,4 +245,5 @@ def _to_record(row: Mapping[Any, Any], about: tuple[str, ...]) -> RunRecord:
         trigger=row["trigger"],
         triggered_by=row["triggered_by"],
         rerun_of=row["rerun_of"],
+        undo=bool(row["undo"]),
     )

@@ -120,6 +120,7 @@ def _to_row(run_id: str, record: StepRecord) -> dict[str, Any]:
         "error": record.error,
         "started_at": record.started_at,
         "ended_at": record.ended_at,
+        "undone": int(record.undone),
     }
 
 
@@ -141,4 +142,5 @@ def _to_record(row: Mapping[Any, Any]) -> StepRecord:
         error=row["error"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
+        undone=bool(row["undone"]),
     )

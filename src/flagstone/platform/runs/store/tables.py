@@ -34,6 +34,7 @@ runs = Table(
     Column("trigger", Text, nullable=False, server_default="manual"),
     Column("triggered_by", Text, nullable=False, server_default=""),
     Column("rerun_of", Text),
+    Column("undo", Integer, nullable=False, server_default="0"),
     Column("idempotency_key", Text),
     Column("request_digest", Text, nullable=False),
     Column("tidied", Integer, nullable=False),
@@ -83,6 +84,7 @@ steps = Table(
     Column("error", JsonText),
     Column("started_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    Column("undone", Integer, nullable=False, server_default="0"),
 )
 
 intents = Table(

@@ -88,6 +88,7 @@ class StepFacts:
     """As JSON, to be read; "" for none."""
     outputs: str
     error: RunError | None
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ def _step(step: StepView, now: datetime) -> StepFacts:
         inputs=pretty(step.inputs),
         outputs=pretty(step.outputs),
         error=_error(step.error, step.name) if step.error else None,
+        undone=step.undone,
     )
 
 

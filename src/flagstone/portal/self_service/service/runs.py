@@ -101,9 +101,9 @@ class RunReader:
                 self._counted = (time.monotonic() + _COUNT_SECONDS, None)
         return self._counted[1]
 
-    def cancel(self, principal: Principal, run_id: str) -> RunView:
-        """Ask a run to stop."""
-        return self._change(principal, "cancel", run_id, lambda: self.gateway.cancel(run_id, principal))
+    def cancel(self, principal: Principal, run_id: str, *, undo: bool = False) -> RunView:
+        """Ask a run to stop, with ``undo`` also to take back what is done."""
+        return self._change(principal, "cancel", run_id, lambda: self.gateway.cancel(run_id, principal, undo=undo))
 
     def retry(self, principal: Principal, run_id: str, from_step: str | None = None) -> RunView:
         """Go on from where it failed."""

@@ -235,9 +235,11 @@ def run_routes(routes: APIRouter, runs: RunReader, pages: Pages) -> None:
         return StreamingResponse(portions(), media_type="text/plain; charset=utf-8", headers=headers)
 
     @routes.post("/runs/{run_id}/cancel")
-    def cancel(run_id: str, principal: Annotated[Principal, permit(RUN_CHANGE)]) -> Response:
+    def cancel(
+        run_id: str, principal: Annotated[Principal, permit(RUN_CHANGE)], undo: Annotated[str, Form()] = ""
+    ) -> Response:
         """Ask a run to stop."""
-        return RedirectResponse(f"/runs/{runs.cancel(principal, run_id).number}", 303)
+        return RedirectResponse(f"/runs/{runs.cancel(principal, run_id, undo=bool(undo)).number}", 303)
 
     @routes.post("/runs/{run_id}/retry")
     def retry(
