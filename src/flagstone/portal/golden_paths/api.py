@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, status
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -11,9 +11,12 @@ from flagstone.contracts.plans import Plan
 from flagstone.contracts.runs import RunView
 from flagstone.foundation.access import permit
 from flagstone.kernel.actor import Principal
-from flagstone.portal.golden_paths.model import GoldenPath
+from flagstone.kernel.errors import Invalid
+from flagstone.portal.golden_paths.model import GoldenPath, unregistered
+from flagstone.portal.golden_paths.model.checking import Finding
 from flagstone.portal.golden_paths.permissions import READ, RUN
-from flagstone.portal.golden_paths.service import GoldenPathService
+from flagstone.portal.golden_paths.service import GoldenPathService, TemplateChecks
+from flagstone.toolkit.yaml import load_documents
 
 
 class TemplateItem(BaseModel):
@@ -66,6 +69,43 @@ class PlanBody(BaseModel):
     secrets: dict[str, SecretStr] = Field(default_factory=dict)
 
 
+class TemplateBody(BaseModel):
+    """The text of a template's file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    template: str = Field(max_length=2_000_000)
+    """YAML; it may hold other documents, too."""
+    file: str = Field(default="template.yaml", max_length=500)
+
+
+class PreviewBody(PlanBody):
+    """A template that is not registered, the files beside it, and answers."""
+
+    template: str = Field(max_length=2_000_000)
+    files: dict[str, str] = Field(default_factory=dict)
+    """Path, relative to the template, to base64."""
+
+
+class FindingItem(BaseModel):
+    """Something that is wrong with a template, and where."""
+
+    severity: Literal["error", "warning"]
+    code: str
+    message: str
+    place: str
+    hint: str
+    file: str | None
+    line: int | None
+
+
+class CheckAnswer(BaseModel):
+    """What the template checker says. ``valid``: there is no error."""
+
+    valid: bool
+    findings: list[FindingItem]
+
+
 class RunBody(PlanBody):
     """Answers, and what makes a repeated request harmless."""
 
@@ -92,9 +132,55 @@ def _item(path: GoldenPath) -> dict[str, Any]:
     }
 
 
-def router(paths: GoldenPathService) -> APIRouter:
+def _checked(found: list[Finding]) -> CheckAnswer:
+    items = [
+        FindingItem(
+            severity=item.severity,
+            code=item.code,
+            message=item.message,
+            place=item.place,
+            hint=item.hint,
+            file=item.file,
+            line=item.line,
+        )
+        for item in found
+    ]
+    return CheckAnswer(valid=all(item.severity != "error" for item in found), findings=items)
+
+
+def _template(text: str) -> GoldenPath:
+    documents = load_documents(text, name="template.yaml")
+    found = [item.value for item in documents if isinstance(item.value, dict) and item.value.get("kind") == "Template"]
+    if len(found) != 1:
+        raise Invalid(
+            "golden_paths.no_template_document",
+            f"There are {len(found)} templates in what was sent.",
+            hint="Send one document of kind Template.",
+        )
+    return unregistered(found[0], "inline:template.yaml")
+
+
+def _check_routes(routes: APIRouter, paths: GoldenPathService, checks: TemplateChecks) -> None:
+    @routes.post("/check", summary="Check the text of a template")
+    def check_text(body: TemplateBody, _: Annotated[Principal, permit(READ)]) -> CheckAnswer:
+        """Everything that is wrong, with file, line and path; nothing is kept."""
+        return _checked(checks.of_text(body.template, body.file))
+
+    @routes.post("/preview", summary="What a run of an unregistered template would do")
+    def preview(body: PreviewBody, principal: Annotated[Principal, permit(RUN)]) -> Plan:
+        """The plan; nothing is kept or changed."""
+        return paths.preview(principal, _template(body.template), body.values, body.secrets, body.files)
+
+    @routes.get("/{namespace}/{name}/check", summary="Check a golden path")
+    def check(namespace: str, name: str, _: Annotated[Principal, permit(READ)]) -> CheckAnswer:
+        """Everything that is wrong with it."""
+        return _checked(checks.of(paths.get(namespace, name)))
+
+
+def router(paths: GoldenPathService, checks: TemplateChecks) -> APIRouter:
     """Routes under ``/api/v1/templates``."""
     routes = APIRouter(prefix="/api/v1/templates", tags=["golden paths"])
+    _check_routes(routes, paths, checks)
 
     @routes.get("", summary="Golden paths")
     def list_templates(

@@ -9,7 +9,7 @@ from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PortalAudit
 from flagstone.foundation.vault import VaultService
 from flagstone.kernel.actor import Principal
-from flagstone.portal.catalog import CatalogQuery, CatalogService
+from flagstone.portal.catalog import CatalogQuery, CatalogService, IngestService
 from flagstone.portal.golden_paths import api, web
 from flagstone.portal.golden_paths.permissions import PERMISSIONS, READ
 from flagstone.portal.golden_paths.service import (
@@ -19,6 +19,7 @@ from flagstone.portal.golden_paths.service import (
     GoldenPathService,
     Pickers,
     Prefills,
+    TemplateChecks,
 )
 from flagstone.portal.golden_paths.settings import GoldenPathsSettings
 from flagstone.portal.golden_paths.store import DraftStore
@@ -35,8 +36,9 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     catalog, audit = deps.get(CatalogService), deps.get(PortalAudit)
     registry = FormFieldRegistry()
     pickers = Pickers(catalog, gateway, registry)
+    checks = TemplateChecks(gateway, registry, deps.find(IngestService))
     features = frozenset(settings.features)
-    paths = GoldenPathService(catalog, gateway, deps.get(AccessService), audit, pickers, features)
+    paths = GoldenPathService(catalog, gateway, deps.get(AccessService), audit, pickers, checks, features)
     drafts = DraftService(
         DraftStore(deps.get(PortalDatabase)), paths, deps.get(VaultService), audit, days=settings.draft_days
     )
@@ -45,6 +47,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         paths=paths,
         drafts=drafts,
         pickers=pickers,
+        checks=checks,
         choices=ChoiceService(catalog, gateway, registry),
         prefills=Prefills(catalog, gateway),
     )
@@ -59,7 +62,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     return Slice(
         "golden_paths",
         room="portal",
-        routers=[api.router(paths), web.router(parts, deps.get(Pages))],
+        routers=[api.router(paths, checks), web.router(parts, deps.get(Pages))],
         permissions=PERMISSIONS,
         nav=[NavItem("create", "Create", "/create", "circle-plus", "Build", 10, permission=READ)],
         templates=Path(__file__).parent / "templates",

@@ -27,6 +27,7 @@ from flagstone.toolkit.templating.render import (
     render_value,
     status_functions,
 )
+from flagstone.toolkit.templating.survey import Survey, survey
 from flagstone.toolkit.templating.tree import FileTree, RenderedFile, TreeEntry, TreeOptions, render_tree
 from flagstone.toolkit.templating.values import JSON, UNDEFINED, Undefined
 
@@ -40,6 +41,7 @@ __all__ = [
     "FileTree",
     "Limits",
     "RenderedFile",
+    "Survey",
     "TreeEntry",
     "TreeOptions",
     "Undefined",
@@ -53,4 +55,5 @@ __all__ = [
     "render_tree",
     "render_value",
     "status_functions",
+    "survey",
 ]

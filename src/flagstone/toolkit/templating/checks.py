@@ -49,6 +49,9 @@ _ONE: dict[str, Callable[[Value], bool]] = {
 }
 _TWO: dict[str, Callable[[Value, Value], bool]] = {"divisibleby": _divisible, "sameas": same}
 
+NAMES = frozenset({*_ALIASES, *_ONE, *_TWO})
+"""All tests that there are."""
+
 
 def check(name: str, value: Value, arguments: Sequence[Value], budget: Budget) -> bool:
     """Apply a test. Raises TemplateError for an unknown one or a missing argument."""

@@ -212,7 +212,7 @@ class _Compiler:
         return _CLASSES.get(char) or _CONTROLS.get(char, char)
 
     def _code(self, char: str) -> str:
-        """The character of ``\\x41``, ``\\u0041`` or ``\\u{1F600}``; the letter itself when no number follows."""
+        r"""The character of ``\\x41``, ``\\u0041`` or ``\\u{1F600}``; the letter itself when no number follows."""
         if char == "u" and self._peek() == "{":
             close = self._source.find("}", self._at, self._at + 8)
             digits, after = self._source[self._at + 1 : max(close, self._at + 1)], close + 1
@@ -390,9 +390,7 @@ class Pattern:
             if any(program[index].kind == "match" for index in reached) and (ahead or place == at):
                 return True
             char = text[place : place + 1]
-            states = {
-                index + 1 for index in reached if char and (accepts := program[index].accepts) and accepts(char)
-            }
+            states = {index + 1 for index in reached if char and (accepts := program[index].accepts) and accepts(char)}
             budget.spend(1 + len(reached))
             if ahead and not states:
                 break

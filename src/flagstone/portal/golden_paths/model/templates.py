@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,8 +40,10 @@ class GoldenPath:
     labels: Mapping[str, str]
     base: str
     version: str
-    source_line: int = 1
-    """Where in its file the document begins."""
+    file: str = ""
+    """Its file as people know it."""
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """As written."""
 
     @property
     def href(self) -> str:
@@ -87,7 +89,8 @@ def golden_path(entity: Entity, features: frozenset[str] = frozenset()) -> Golde
         labels=_labels(spec),
         base=entity.source.ref,
         version=_digest(entity),
-        source_line=entity.source.line,
+        file=entity.source.path,
+        document=entity.data,
     )
 
 

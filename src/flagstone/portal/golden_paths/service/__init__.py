@@ -1,5 +1,6 @@
 """What is done with golden paths: showing them, keeping drafts, asking for the plan, starting a run."""
 
+from flagstone.portal.golden_paths.service.checks import TemplateChecks, check_text
 from flagstone.portal.golden_paths.service.choices import Choice, Choices, ChoiceService
 from flagstone.portal.golden_paths.service.drafts import DraftService
 from flagstone.portal.golden_paths.service.form_fields import FormFieldRegistry
@@ -17,4 +18,6 @@ __all__ = [
     "GoldenPathService",
     "Pickers",
     "Prefills",
+    "TemplateChecks",
+    "check_text",
 ]

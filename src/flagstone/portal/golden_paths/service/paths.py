@@ -19,6 +19,7 @@ from flagstone.kernel.errors import Invalid, NotFound, Problem
 from flagstone.portal.catalog import CatalogQuery, CatalogService
 from flagstone.portal.golden_paths.model import GoldenPath, golden_path, owner_of, workflow
 from flagstone.portal.golden_paths.permissions import RUN
+from flagstone.portal.golden_paths.service.checks import TemplateChecks
 from flagstone.portal.golden_paths.service.entities import entities_for
 from flagstone.portal.golden_paths.service.pickers import Pickers
 from flagstone.toolkit.web.forms import Fault, answers, check
@@ -52,9 +53,11 @@ class GoldenPathService:
         access: AccessService,
         audit: AuditLog,
         pickers: Pickers,
+        checks: TemplateChecks,
         features: frozenset[str] = frozenset(),
     ) -> None:
         self._pickers = pickers
+        self._checks = checks
         self._features = features
         self._catalog = catalog
         self._gateway = gateway
@@ -113,6 +116,30 @@ class GoldenPathService:
         complete = {**values, **answers(path.pages, values)}
         return [check(page, complete) for page in path.pages]
 
+    def check_runnable(self, path: GoldenPath) -> None:
+        """Raises Invalid (``golden_paths.bad_template``) with every place where a template cannot run as written."""
+        errors = self._checks.errors(path)
+        if errors:
+            raise Invalid(
+                "golden_paths.bad_template",
+                f"The template {path.ref} cannot be run as it is written.",
+                hint=f"Its owner has to mend {path.file or 'the file it comes from'}.",
+                problems=[item.problem for item in errors],
+            )
+
+    def preview(
+        self,
+        principal: Principal,
+        path: GoldenPath,
+        values: Mapping[str, Any],
+        secrets: Mapping[str, SecretStr],
+        files: Mapping[str, str],
+    ) -> Plan:
+        """The plan of a template that is not registered, with the files beside it (path to base64)."""
+        self._access.check(principal, RUN, resource=path.ref)
+        request = self.request(path, values, secrets, principal=principal)
+        return self._gateway.plan(request.model_copy(update={"files": dict(files)}), principal)
+
     def request(
         self,
         path: GoldenPath,
@@ -127,6 +154,7 @@ class GoldenPathService:
         """What the platform is asked for. Raises Invalid for wrong answers or a template that cannot run."""
         if len(json.dumps(values, default=str)) > MAX_VALUES:
             raise Invalid("golden_paths.too_large", "The answers are too long.", hint="Shorten the longest text.")
+        self.check_runnable(path)
         wrong = [fault for page in self.faults(path, values) for fault in page]
         if not wrong and principal is not None:
             wrong = self._pickers.faults(path, principal, values)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flagstone.portal.golden_paths.service import ChoiceService, DraftService, GoldenPathService, Pickers, Prefills
+from flagstone.portal.golden_paths.service import (
+    ChoiceService,
+    DraftService,
+    GoldenPathService,
+    Pickers,
+    Prefills,
+    TemplateChecks,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +23,4 @@ class Parts:
     pickers: Pickers
     choices: ChoiceService
     prefills: Prefills
+    checks: TemplateChecks
