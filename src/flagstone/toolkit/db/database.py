@@ -77,7 +77,8 @@ class Database:
             "synchronous=NORMAL",
             "foreign_keys=ON",
             f"busy_timeout={_BUSY_MS}",
-            "cache_size=-6000",
+            # For each connection: what it does not hold, the operating system does, once for all of them.
+            "cache_size=-2000",
             "temp_store=MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}")

@@ -281,7 +281,7 @@ class IngestService(SourceBook):
                     for (paths, _), found in zip(one.pieces, answers[id(one)], strict=True)
                 ]
             done: list[Report] = []
-            with self._store.much():
+            with self._store.much(), self._sync.together():
                 for one in small:
                     report = self._complete(one, actor)
                     if report is None:

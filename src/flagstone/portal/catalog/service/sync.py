@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from flagstone.portal.catalog.model import Held, Location
 from flagstone.portal.catalog.model.draft import Draft
 from flagstone.portal.catalog.service.documents import Child, Found
 from flagstone.portal.catalog.service.reading import Reading
+from flagstone.portal.catalog.service.together import Together
 from flagstone.portal.catalog.settings import CatalogSettings
 from flagstone.portal.catalog.store import CatalogStore
 from flagstone.portal.catalog.store.writing import Stored
@@ -51,6 +53,11 @@ class Sync:
         self._settings = settings
         self._now = now
         self._next_read = next_read
+        self._together = Together(store)
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is written in this block, in one transaction, is written at its end, all at once."""
+        return self._together.gathering()
 
     def apply(self, seen: Location, reading: Reading, drafts: Sequence[Draft], actor: str) -> Report | None:
         """Write what was read when the location was as ``seen``; None when somebody else was quicker."""
@@ -67,6 +74,8 @@ class Sync:
             location = self._store.locations.get(seen.id)
             if location is None or location.generation != seen.generation:
                 return False
+            if self._together.holds([draft.ref for draft in drafts]):
+                self._together.write()
             writer = self._store.writer
             before = writer.of_paths(location.id, reading.piece)
             reading.missing |= before.keys() - {draft.ref for draft in drafts}
@@ -78,7 +87,7 @@ class Sync:
             reading.changed += counts[1]
             reading.conflicts += conflicts
             reading.merged.unclean |= {draft.source_path for draft in drafts if draft.ref in elsewhere}
-            self._store.files.put(location.id, reading.records(drafts))
+            self._together.put_files(location.id, reading.records(drafts))
             self._store.files.forget(location.id, reading.piece & reading.merged.unclean)
             if own:
                 writer.stitch(own.keys(), own)
@@ -107,6 +116,8 @@ class Sync:
             removed = gone if held is None else []
             held = held or (location.held if is_dropped(location) else None)
             problems = [*parsed.problems, *reading.conflicts, *_held_problem(held, location)]
+            if problems:
+                self._together.write()
             told = self._store.records.replace_problems(
                 location.id,
                 [_row(found, location.id, now) for found in problems],
@@ -207,6 +218,8 @@ class Sync:
 
     def _gone(self, location: Location, reading: Reading, children: set[str]) -> tuple[list[Stored], set[str]]:
         parsed = reading.merged.parsed
+        if reading.missing or reading.gone:
+            self._together.write()
         candidates = self._store.writer.of_refs(reading.missing - reading.merged.seen.keys())
         candidates |= self._store.writer.of_paths(location.id, reading.gone)
         gone = [
@@ -223,6 +236,7 @@ class Sync:
         links = self._store.locations.children(location.id) - children
         if not links:
             return gone, set()
+        self._together.write()
         locations = self._store.locations.unreachable(without_links=[(location.id, child) for child in links])
         gone += self._store.writer.of_locations(locations).values()
         return gone, locations
@@ -278,11 +292,11 @@ class Sync:
         writer = self._store.writer
         touched: set[str] = set()
         if new:
-            touched |= writer.create(new, location.id, actor=actor, now=now)
+            self._together.create(new, location.id, actor=actor, now=now)
         if changed:
             touched |= writer.change(changed, location.id, actor=actor, now=now)
         writer.touch(moved)
-        own = {draft.ref: draft for draft in (*new, *(draft for draft, _ in changed))}
+        own = {draft.ref: draft for draft, _ in changed}
         return (len(new), len(changed)), own, touched, conflicts
 
     def _finish(self, location: Location, reading: Reading, held: Held | None, now: datetime) -> None:

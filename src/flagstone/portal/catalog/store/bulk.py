@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Table
 
-_BATCH = 20_000
+_TOGETHER = 200
 
 
 def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -19,13 +20,13 @@ def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: It
             for row in rows:
                 copy.write_row(row)
         return
-    marks = ", ".join("?" * len(columns))
-    statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608  names of our own tables
-    batch: list[tuple[Any, ...]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _BATCH:
-            conn.exec_driver_sql(statement, batch)
-            batch = []
-    if batch:
-        conn.exec_driver_sql(statement, batch)
+    marks = f"({', '.join('?' * len(columns))})"
+    statement = f'INSERT INTO "{table.name}" ({names}) VALUES '  # noqa: S608  names of our own tables
+    found = list(rows)
+    # Other threads are let in once for each statement, and each of them costs: so a statement takes many rows.
+    whole = len(found) // _TOGETHER * _TOGETHER
+    many = statement + ", ".join([marks] * _TOGETHER)
+    for start in range(0, whole, _TOGETHER):
+        conn.exec_driver_sql(many, tuple(chain.from_iterable(found[start : start + _TOGETHER])))
+    if found[whole:]:
+        conn.exec_driver_sql(statement + marks, found[whole:])

@@ -42,7 +42,11 @@ class FileStore:
         return {row.path: FileRecord(*row) for row in rows}, counts
 
     def put(self, location_id: str, records: Sequence[FileRecord]) -> None:
-        """Remember files."""
+        """Remember files of a location."""
+        self.put_many([(location_id, one) for one in records])
+
+    def put_many(self, records: Sequence[tuple[str, FileRecord]]) -> None:
+        """Remember files, each with the id of its location."""
         rows = [
             {
                 "location_id": location_id,
@@ -51,7 +55,7 @@ class FileStore:
                 "digest": one.digest,
                 "entities": one.entities,
             }
-            for one in records
+            for location_id, one in records
         ]
         with self._db.write() as conn:
             for part in chunks(rows):

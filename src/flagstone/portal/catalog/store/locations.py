@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, literal, or_, select, update
 from sqlalchemy import tuple_ as row_of
 
 from flagstone.kernel.ids import new_id
@@ -17,6 +17,16 @@ from flagstone.portal.catalog.store import origins
 from flagstone.portal.catalog.store.reading import chunks
 from flagstone.portal.catalog.store.tables import entities, files, location_links, locations, problems
 from flagstone.toolkit.db import PortalDatabase, insert_ignore
+
+_WITH_PARENT = select(
+    locations.c.type,
+    locations.c.target,
+    locations.c.origin,
+    select(func.min(location_links.c.parent_id))
+    .where(location_links.c.child_id == locations.c.id)
+    .scalar_subquery()
+    .label("parent"),
+).where(locations.c.id == bindparam("id"))
 
 
 class LocationTree:
@@ -30,16 +40,11 @@ class LocationTree:
         seen: set[str] = set()
         with self._db.read() as conn:
             while True:
-                row = conn.execute(
-                    select(locations.c.type, locations.c.target, locations.c.origin).where(locations.c.id == id_)
-                ).one()
-                parent = conn.execute(
-                    select(func.min(location_links.c.parent_id)).where(location_links.c.child_id == id_)
-                ).scalar()
+                row = conn.execute(_WITH_PARENT, {"id": id_}).one()
                 seen.add(id_)
-                if row.origin != "child" or parent is None or parent in seen:
+                if row.origin != "child" or row.parent is None or row.parent in seen:
                     return f"{row.type}:{row.target}"
-                id_ = parent
+                id_ = row.parent
 
     def children(self, id_: str) -> set[str]:
         """Ids of the locations that its Location entities name."""

@@ -88,14 +88,19 @@ class EntityWriter:
                 found |= {row.ref: Stored(*row) for row in rows}
         return found
 
-    def create(self, drafts: Sequence[Draft], location_id: str, *, actor: str, now: datetime) -> set[str]:
-        """Add entities; :meth:`stitch` writes their documents. Returns the refs of others whose relations change."""
+    def create(self, groups: Sequence[tuple[Sequence[Draft], str]], *, actor: str, now: datetime) -> set[str]:
+        """Add entities of locations (given by id); :meth:`stitch` writes their documents.
+
+        Returns the refs of all whose relations change, also of those that are added.
+        """
+        placed = sorted(((draft, where) for group, where in groups for draft in group), key=lambda pair: pair[0].ref)
+        drafts = [draft for draft, _ in placed]
         with self._db.write() as conn:
             uids = {draft.ref: new_id() for draft in drafts}
             rows = [
                 {"uid": uids[draft.ref], "ref": draft.ref, "created_at": now, "has_problems": False, "etag": ""}
                 | _columns(draft, location_id, now)
-                for draft in drafts
+                for draft, location_id in placed
             ]
             for part in chunks(rows):
                 insert_ignore(conn, entities, part, key=["ref"])
@@ -362,6 +367,6 @@ def _targets(drafts: Iterable[Draft]) -> set[str]:
 
 def _grouped(rows: Iterable[Any]) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
-    for row in rows:
-        found.setdefault(row.source_ref, []).append((row.type, row.target_ref))
+    for source, type_, target in rows:
+        found.setdefault(source, []).append((type_, target))
     return found

@@ -390,3 +390,27 @@ def test_words_are_found_by_their_beginnings_and_follow_every_change(world, comp
     (world.folder / "a.yaml").unlink()
     world.read(location)
     assert found("invoice") == []
+
+
+def test_of_two_locations_that_are_written_together_the_first_keeps_a_name_until_it_gives_it_up(world, component):
+    one = world.write("one.yaml", component("shared", extra="dependsOn: [component:other]\n"))
+    world.write("two.yaml", component("shared", "search") + "---\n" + component("other"))
+    world.write(
+        "all.yaml",
+        "apiVersion: backstage.io/v1alpha1\nkind: Location\nmetadata:\n  name: all\n"
+        "spec:\n  targets: [./one.yaml, ./two.yaml]\n",
+    )
+    location = world.add("all.yaml")
+    world.ingest.refresh_tree(location.id)
+    assert world.refs() == ["component:default/other", "component:default/shared", "location:default/all"]
+    assert [problem.code for problem in world.problems()] == ["catalog.conflict"]
+    kept = world.catalog.get("component:shared").owner
+    assert world.catalog.get("component:other").related("dependencyOf") == (
+        ["component:default/shared"] if kept != "group:default/search" else []
+    )
+    one.write_text(component("another"))
+    world.ingest.refresh_tree(location.id)
+    world.ingest.refresh_tree(location.id, force=True)
+    assert "component:default/another" in world.refs()
+    assert world.catalog.get("component:shared").owner == "group:default/search"
+    assert world.problems() == []
