@@ -93,7 +93,7 @@ def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, work
     registry, flusher, crash = ActionRegistry(), LogFlusher(), CrashPoints(settings.crash_at)
     workspaces, secrets = Workspaces(workspaces_dir, quota=settings.workspace_bytes), RunSecrets(others.vault)
     sources = Sources(others.allowed_folders, others.hosted, others.fetch)
-    executor = Executor(recorder, flusher, secrets, settings, lambda: crash.hit("between_steps"))
+    executor = Executor(recorder, flusher, secrets, settings, lambda step: crash.hit("between_steps", step))
     caller = Caller(
         timeout=settings.step_timeout_seconds,
         grace=settings.cancel_grace_seconds,

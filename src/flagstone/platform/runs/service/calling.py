@@ -118,7 +118,7 @@ class Caller:
             found = call.action.probe(call.context, call.inputs) if call.probe else None
             if found is None:
                 found = call.action.run(call.context, call.inputs)
-                self._crash.hit("after_effect")
+                self._crash.hit("after_effect", call.context.step_id)
             outcome.outputs = to_outputs(call.action, found)
         except Waiting as waiting:
             outcome.waiting = waiting

@@ -42,7 +42,7 @@ class Executor:
         flusher: LogFlusher,
         secrets: RunSecrets,
         settings: RunsSettings,
-        between_steps: Callable[[], None],
+        between_steps: Callable[[str], None],
     ) -> None:
         self._recorder = recorder
         self._flusher = flusher
@@ -129,7 +129,7 @@ class Executor:
         except Interrupted:
             self._drop(execution)
             raise
-        self._between_steps()
+        self._between_steps(step_id)
 
     def _do(self, active: ActiveRun, index: int, definition: StepDefinition) -> None:
         steps = self._recorder.steps.of(active.record.id)

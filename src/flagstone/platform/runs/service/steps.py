@@ -105,9 +105,9 @@ class StepRunner:
         active, step = task.active, task.step
         probe = task.action.idempotency == "probe"
         for number in range(1, self._settings.step_attempts + 1):
-            self._crash.hit("before_intent")
+            self._crash.hit("before_intent", step.id)
             self._begin(task, step.attempt + number, deaths)
-            self._crash.hit("after_intent")
+            self._crash.hit("after_intent", step.id)
             context = self._context(task, step.attempt + number)
             try:
                 call = Call(task.action, context, task.inputs, probe and (seen or number > 1))
@@ -219,7 +219,7 @@ class StepRunner:
                 self._steps.close_intent(task.key, "done", outputs, now)
                 self._recorder.publish(run, context.emitted)
                 self._recorder.runs.add_subjects(run.id, context.linked)
-            self._crash.hit("before_result")
+            self._crash.hit("before_result", step.id)
 
         self._recorder.commit(active, [self._recorder.step_event(step, "succeeded")], work)
 

@@ -1,6 +1,7 @@
 """Taking back what the steps of a run did, the last one first.
 
-Each step that was taken back says so in a transaction of its own, so that a process that is killed goes on with the next.
+Each step that was taken back says so in a transaction of its own, so that a process that is killed goes on with the
+next one.
 An ``undo`` that was cut off is done again: actions that offer one make it harmless to repeat.
 """
 
