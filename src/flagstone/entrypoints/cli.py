@@ -131,6 +131,7 @@ def load_commands(wanted: str | None = None) -> typer.Typer:
     for room, names in (("foundation", slices.FOUNDATION), ("platform", slices.PLATFORM), ("portal", slices.PORTAL)):
         for name in names:
             _load_file(room, name)
+    importlib.import_module("flagstone.entrypoints.template_files").register(app)
     importlib.import_module("flagstone.entrypoints.plugins").register(app)
     return app
 

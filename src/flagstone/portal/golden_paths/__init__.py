@@ -7,6 +7,22 @@ self_service.
 """
 
 from flagstone.portal.golden_paths.model import GoldenPath, golden_path, unregistered, workflow
-from flagstone.portal.golden_paths.service import GoldenPathService
+from flagstone.portal.golden_paths.model.cases import Case, golden_files, judge_case, judge_refusal, read_cases
+from flagstone.portal.golden_paths.model.checking import Finding
+from flagstone.portal.golden_paths.service import FormFieldRegistry, GoldenPathService, check_text
 
-__all__ = ["GoldenPath", "GoldenPathService", "golden_path", "unregistered", "workflow"]
+__all__ = [
+    "Case",
+    "Finding",
+    "FormFieldRegistry",
+    "GoldenPath",
+    "GoldenPathService",
+    "check_text",
+    "golden_files",
+    "golden_path",
+    "judge_case",
+    "judge_refusal",
+    "read_cases",
+    "unregistered",
+    "workflow",
+]

@@ -8,53 +8,73 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from flagstone.kernel.errors import Denied, Invalid
 from flagstone.kernel.refs import parse_ref
-from flagstone.toolkit.cli import Output, session
+from flagstone.toolkit.cli import session
 from flagstone.toolkit.cli.follow import follow_run
+from flagstone.toolkit.cli.plans import read_values, show_plan, types_of
 from flagstone.toolkit.cli.session import AsJson, Token, Url
-from flagstone.toolkit.yaml import load_documents
-
-_SIGN = {
-    "create": ("+", "green"),
-    "change": ("~", "yellow"),
-    "delete": ("-", "red"),
-    "run": (">", "blue"),
-    "none": (" ", ""),
-}
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(templates)
+    templates = typer.Typer(help="Golden paths: list, show, check, preview, test.", no_args_is_help=False)
+    templates.callback(invoke_without_command=True)(group)
+    templates.command("list")(list_templates)
+    templates.command("show")(show)
+    app.add_typer(templates, name="templates")
     app.command()(run)
 
 
-def templates(
-    name: Annotated[str | None, typer.Argument(help="Show the parameters of this one.")] = None,
+def group(context: typer.Context, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:
+    """Golden paths: list, show, check, preview, test."""
+    if context.invoked_subcommand is None:
+        list_templates("", url, token, as_json)
+
+
+def list_templates(
+    text: Annotated[str, typer.Argument(help="Only those with these words.")] = "",
     url: Url = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """List golden paths, or show what one asks for."""
+    """List golden paths, recommended ones first."""
     with session(url, token, as_json) as here:
-        if name is None:
-            rows = list(here.client.pages("/api/v1/templates"))
-            columns = {"name": "NAME", "title": "TITLE", "type": "TYPE", "owner": "OWNER"}
-            here.out.table(rows, columns, empty="There is no golden path yet. Register a template file.")
-            return
-        found = here.client.get(f"/api/v1/templates/{_path(name)}")
+        rows = list(here.client.pages("/api/v1/templates", text=text))
+        columns = {"name": "NAME", "title": "TITLE", "type": "TYPE", "owner": "OWNER"}
+        here.out.table(rows, columns, empty="There is no golden path yet. Register a template file.")
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="Golden path, such as python-web-service.")],
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a golden path asks for, what it does, and what is wrong with it."""
+    with session(url, token, as_json) as here:
+        path = f"/api/v1/templates/{_path(name)}"
+        found = here.client.get(path)
         if as_json:
             here.out.json(found)
             return
-        here.out.fields({"Title": found["title"], "Description": found.get("description")})
+        here.out.fields(
+            {
+                "Title": found["title"],
+                "Description": found.get("description"),
+                "Owner": found.get("owner"),
+                "Steps": ", ".join(str(step["action"]) for step in found["actions"]),
+            }
+        )
         here.out.table(
             _parameters(found),
             {"name": "PARAMETER", "type": "TYPE", "required": "REQUIRED", "default": "DEFAULT", "title": "MEANING"},
             empty="It asks for nothing.",
         )
+        for item in here.client.get(f"{path}/check")["findings"]:
+            where = f"{item['file']}:{item['line']} " if item["line"] else ""
+            here.out.say(f"{item['severity']}: {where}{item['place']}: {item['message']}", style="yellow")
 
 
 def run(
@@ -74,7 +94,7 @@ def run(
     with session(url, token, as_json) as here:
         path = f"/api/v1/templates/{_path(name)}"
         schema = here.client.get(path)
-        given = _values(schema, values, set_ or [])
+        given = read_values(types_of([step["schema"] for step in schema.get("steps", [])]), values, set_ or [])
         plan = here.client.post(f"{path}/plan", {"values": given})
         if dry_run and as_json:
             here.out.json(plan)
@@ -92,29 +112,6 @@ def run(
             raise typer.Exit(1)
         body = {"values": given, "plan_digest": plan["digest"]}
         follow_run(here, here.client.post(f"{path}/runs", body), follow=follow)
-
-
-def show_plan(out: Output, plan: dict[str, Any]) -> None:
-    """The change set as text."""
-    for step in plan["steps"]:
-        skipped = "  (skipped)" if step["skipped"] else ""
-        out.console.print(Text(step["name"], style="bold") + Text(f"  {step['action']}{skipped}", style="bright_black"))
-        for change in step["changes"]:
-            sign, style = _SIGN[change["op"]]
-            line = f"  {sign} {change['kind']} {change['subject']}"
-            out.console.print(Text(line, style=style) + Text(f"  {change['detail']}", style="bright_black"))
-            for label, value in change.get("facts", {}).items():
-                out.console.print(Text(f"      {label}: {value}", style="bright_black"))
-        for file in plan["files"]:
-            if file["step"] == step["id"]:
-                sign, style = _SIGN[file["op"]]
-                out.console.print(Text(f"  {sign} {file['path']}", style=style))
-        for note in step["notes"]:
-            out.console.print(Text(f"  ? {note}", style="yellow"))
-        if not step["allowed"]:
-            out.console.print(Text(f"  ! {step['reason']}", style="red"))
-    for problem in plan["problems"]:
-        out.console.print(Text(f"! {problem}", style="red"))
 
 
 def _path(name: str) -> str:
@@ -139,37 +136,3 @@ def _parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:
                 }
             )
     return rows
-
-
-def _values(schema: dict[str, Any], file: Path | None, pairs: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if file is not None:
-        try:
-            documents = load_documents(file.read_bytes(), name=str(file))
-        except OSError as error:
-            raise Invalid("cli.bad_values_file", f"{file} cannot be read: {error}.") from error
-        if len(documents) != 1 or not isinstance(documents[0].value, dict):
-            raise Invalid("cli.bad_values_file", f"{file} must hold names and values.")
-        found.update(documents[0].value)
-    types = {
-        key: item.get("type")
-        for step in schema.get("steps", [])
-        for key, item in step["schema"].get("properties", {}).items()
-    }
-    for pair in pairs:
-        key, sign, text = pair.partition("=")
-        if not sign:
-            raise Invalid("cli.bad_value", f"--set {pair!r} has no =.", hint="Write --set name=value.")
-        found[key] = _typed(key, text, types.get(key))
-    return found
-
-
-def _typed(key: str, text: str, kind: str | None) -> Any:
-    if kind in ("integer", "number", "boolean", "array", "object"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            if kind == "array":
-                return [part.strip() for part in text.split(",") if part.strip()]
-            raise Invalid("cli.bad_value", f"--set {key}={text!r} is not of type {kind}.") from None
-    return text

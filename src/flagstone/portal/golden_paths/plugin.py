@@ -9,7 +9,7 @@ from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PortalAudit
 from flagstone.foundation.vault import VaultService
 from flagstone.kernel.actor import Principal
-from flagstone.portal.catalog import CatalogQuery, CatalogService, IngestService
+from flagstone.portal.catalog import CatalogQuery, CatalogService, IngestService, StarService
 from flagstone.portal.golden_paths import api, web
 from flagstone.portal.golden_paths.permissions import PERMISSIONS, READ
 from flagstone.portal.golden_paths.service import (
@@ -43,6 +43,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         DraftStore(deps.get(PortalDatabase)), paths, deps.get(VaultService), audit, days=settings.draft_days
     )
     deps.provide(paths)
+    deps.provide(registry)
     parts = web.Parts(
         paths=paths,
         drafts=drafts,
@@ -50,6 +51,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         checks=checks,
         choices=ChoiceService(catalog, gateway, registry),
         prefills=Prefills(catalog, gateway),
+        stars=deps.get(StarService),
     )
 
     def palette(text: str, _principal: Principal, limit: int) -> list[PaletteEntry]:

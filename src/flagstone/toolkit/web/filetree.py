@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from flagstone.toolkit.web.diff import DiffLine, diff_lines
+
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
@@ -15,6 +17,15 @@ class FileEntry:
     content: str | None
     change: Literal["added", "changed", "removed"] | None = None
     note: str = ""
+    before: str | None = None
+    """What it is now: the difference is shown instead of the text."""
+    plain: bool = False
+    """Shown without colours: there are many files."""
+
+    @property
+    def lines(self) -> tuple[DiffLine, ...]:
+        """The difference, line by line."""
+        return diff_lines(self.before or "", self.content or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from flagstone.contracts.approvals import ApprovalRule
 from flagstone.contracts.plans import Change, Plan, PlannedStep
+from flagstone.contracts.policy import Verdict
 
 _GROUPS = (
     ("Repository", "folder-git-2", ("repository",)),
     ("Catalog", "layout-list", ("entity", "location")),
     ("Where it runs", "server", ("deployment", "release", "workload")),
     ("Resources", "database", ("resource",)),
+    ("Files that exist already", "file-diff", ("file",)),
     ("Also", "list-checks", ("other",)),
 )
 _OPS = {"create": "Create", "change": "Change", "delete": "Delete", "run": "Run", "none": "Keep"}
@@ -37,6 +40,17 @@ class Permit:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """Who must agree before it starts. ``refs`` are entity refs, ``words`` what else is named."""
+
+    count: int
+    refs: tuple[str, ...]
+    words: tuple[str, ...]
+    reason: str
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
 class PlanFacts:
     """A plan as its page shows it."""
 
@@ -47,6 +61,15 @@ class PlanFacts:
     notes: tuple[tuple[str, str], ...]
     """(step, what cannot be known before)."""
     skipped: tuple[str, ...]
+    agreements: tuple[Agreement, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    """What the run would give at its end, as far as that is known: (title, address or reference)."""
+
+    @property
+    def denied(self) -> tuple[Verdict, ...]:
+        """What a policy forbids."""
+        return tuple(item for item in self.verdicts if item.severity == "deny")
 
     @property
     def forbidden(self) -> tuple[Permit, ...]:
@@ -62,7 +85,7 @@ def op_word(op: str) -> str:
 def read_plan(plan: Plan) -> PlanFacts:
     """Group a plan."""
     steps = [step for step in plan.steps if not step.skipped]
-    changes = [change for step in steps for change in step.changes if change.kind != "file"]
+    changes = [change for step in steps for change in step.changes if change.kind != "file" or _tells(change)]
     groups = []
     for title, icon, kinds in _GROUPS:
         found = tuple(change for change in changes if change.kind in kinds and change.op != "none")
@@ -74,7 +97,30 @@ def read_plan(plan: Plan) -> PlanFacts:
         permits=tuple(_permits(steps)),
         notes=tuple((step.name, note) for step in steps for note in step.notes),
         skipped=tuple(step.name for step in plan.steps if step.skipped),
+        agreements=tuple(_agreement(rule) for rule in plan.approvals),
+        verdicts=plan.verdicts,
+        links=tuple(_links(plan)),
     )
+
+
+def _tells(change: Change) -> bool:
+    """Whether a file has a difference to show; others are in the tree of files."""
+    return any("\n" in value for value in change.facts.values())
+
+
+def _agreement(rule: ApprovalRule) -> Agreement:
+    refs = tuple(item for item in rule.of if not item.startswith("role:") and item != "owner")
+    words = [f"those with the role {item.partition(':')[2]}" for item in rule.of if item.startswith("role:")]
+    words += ["the owners"] if "owner" in rule.of else []
+    return Agreement(rule.count, refs, tuple(words), rule.reason, rule.expires_hours)
+
+
+def _links(plan: Plan) -> Iterable[tuple[str, str]]:
+    links = plan.output.get("links")
+    for item in links if isinstance(links, list) else ():
+        target = (item.get("url") or item.get("entityRef")) if isinstance(item, dict) else None
+        if isinstance(item, dict) and isinstance(target, str) and target:
+            yield str(item.get("title") or target), target
 
 
 def _permits(steps: Iterable[PlannedStep]) -> list[Permit]:

@@ -4,7 +4,7 @@ from flagstone.portal.golden_paths.service.checks import TemplateChecks, check_t
 from flagstone.portal.golden_paths.service.choices import Choice, Choices, ChoiceService
 from flagstone.portal.golden_paths.service.drafts import DraftService
 from flagstone.portal.golden_paths.service.form_fields import FormFieldRegistry
-from flagstone.portal.golden_paths.service.paths import Gallery, GoldenPathService
+from flagstone.portal.golden_paths.service.paths import Gallery, GalleryFilter, GoldenPathService, TrackRecord
 from flagstone.portal.golden_paths.service.pickers import Pickers
 from flagstone.portal.golden_paths.service.prefill import Prefills
 
@@ -15,9 +15,11 @@ __all__ = [
     "DraftService",
     "FormFieldRegistry",
     "Gallery",
+    "GalleryFilter",
     "GoldenPathService",
     "Pickers",
     "Prefills",
     "TemplateChecks",
+    "TrackRecord",
     "check_text",
 ]

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import SecretStr
 
-from flagstone.contracts.gateway import GatewayInfo, RunGateway
+from flagstone.contracts.gateway import GatewayInfo, RunGateway, RunQuery
 from flagstone.contracts.plans import Plan
-from flagstone.contracts.runs import RunRequest, RunView
+from flagstone.contracts.runs import RunRequest, RunSummary, RunView
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import AuditLog
 from flagstone.kernel.actor import Principal
-from flagstone.kernel.errors import Invalid, NotFound, Problem
-from flagstone.portal.catalog import CatalogQuery, CatalogService
+from flagstone.kernel.errors import FlagstoneError, Invalid, NotFound, Problem
+from flagstone.portal.catalog import CatalogQuery, CatalogService, FacetValue
 from flagstone.portal.golden_paths.model import GoldenPath, golden_path, owner_of, workflow
 from flagstone.portal.golden_paths.permissions import RUN
 from flagstone.portal.golden_paths.service.checks import TemplateChecks
@@ -27,6 +27,7 @@ from flagstone.toolkit.web.forms import Fault, answers, check
 MAX_VALUES = 500_000
 """Characters of all answers together, as JSON."""
 _PAGE = 60
+_RUNS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,50 @@ class Gallery:
     def count(self) -> int:
         """How many are on this page."""
         return len(self.recommended) + len(self.others)
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryFilter:
+    """What the gallery is narrowed to; of several values of one kind any may fit."""
+
+    types: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    starred_by: str | None = None
+
+    def query(self, text: str) -> CatalogQuery:
+        """For the catalog."""
+        return CatalogQuery(
+            kinds=("template",),
+            text=text or None,
+            types=self.types,
+            owners=self.owners or None,
+            tags=self.tags,
+            starred_by=self.starred_by,
+        )
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left out."""
+        return self == GalleryFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRecord:
+    """The newest runs of a golden path."""
+
+    runs: tuple[RunSummary, ...]
+
+    @property
+    def ended(self) -> int:
+        """How many of them came to an end by themselves."""
+        return sum(run.state in ("succeeded", "failed") for run in self.runs)
+
+    @property
+    def percent(self) -> int | None:
+        """How many of those that ended were a success; None when none did."""
+        good = sum(run.state == "succeeded" for run in self.runs)
+        return round(100 * good / self.ended) if self.ended else None
 
 
 class GoldenPathService:
@@ -72,20 +117,19 @@ class GoldenPathService:
         """Whether a person may start golden paths at all."""
         return self._access.decide(principal, RUN).allowed
 
-    def gallery(self, text: str = "", *, tag: str = "", cursor: str | None = None, limit: int = _PAGE) -> Gallery:
+    def gallery(
+        self, text: str = "", *, wanted: GalleryFilter | None = None, cursor: str | None = None, limit: int = _PAGE
+    ) -> Gallery:
         """Golden paths by title, the recommended ones before, deprecated ones last on their page."""
-        query = CatalogQuery(
-            kinds=("template",), text=text or None, tags=(tag,) if tag else (), cursor=cursor, limit=limit
-        )
+        wanted = wanted or GalleryFilter()
+        query = replace(wanted.query(text), cursor=cursor, limit=limit)
         page = self._catalog.list(query)
         found = self._read([row.ref for row in page.items])
         first: list[GoldenPath] = []
         if cursor is None:
-            starred = self._catalog.list(
-                CatalogQuery(kinds=("template",), text=text or None, tags=("recommended",), limit=limit)
-            )
-            wanted = [row.ref for row in starred.items if not tag or tag in row.tags]
-            first = [path for path in self._read(wanted) if not path.deprecated]
+            recommended = self._catalog.list(replace(query, tags=("recommended",)))
+            rows = [row for row in recommended.items if not wanted.tags or {*wanted.tags} & {*row.tags}]
+            first = [path for path in self._read([row.ref for row in rows]) if not path.deprecated]
         shown = {path.ref for path in first}
         # Those that were recommended on the first page are not shown a second time further on.
         rest = [
@@ -94,6 +138,18 @@ class GoldenPathService:
             if path.ref not in shown and not (cursor and path.recommended and not path.deprecated)
         ]
         return Gallery(tuple(first), tuple(sorted(rest, key=lambda path: path.deprecated)), page.next_cursor)
+
+    def facets(self, text: str, wanted: GalleryFilter) -> dict[str, Sequence[FacetValue]]:
+        """What can be filtered by: types, owners and tags, with counts."""
+        return self._catalog.facets(wanted.query(text), ("types", "owners", "tags"))
+
+    def record(self, principal: Principal, path: GoldenPath) -> TrackRecord | None:
+        """How the newest runs of a golden path ended; None when the platform cannot be asked."""
+        try:
+            runs = self._gateway.list_runs(RunQuery(template_ref=path.ref, limit=_RUNS), principal).items
+        except FlagstoneError:
+            return None
+        return TrackRecord(tuple(runs))
 
     def _read(self, refs: list[str]) -> list[GoldenPath]:
         entities = self._catalog.get_many(refs)

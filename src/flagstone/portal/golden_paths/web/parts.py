@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flagstone.portal.catalog import StarService
 from flagstone.portal.golden_paths.service import (
     ChoiceService,
     DraftService,
@@ -24,3 +25,4 @@ class Parts:
     choices: ChoiceService
     prefills: Prefills
     checks: TemplateChecks
+    stars: StarService

@@ -20,6 +20,7 @@ from flagstone.foundation.access import permit
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, FlagstoneError
 from flagstone.portal.golden_paths.model import Draft, GoldenPath, PlanFacts, read_plan
+from flagstone.portal.golden_paths.model.checking import Finding
 from flagstone.portal.golden_paths.permissions import READ, RUN
 from flagstone.portal.golden_paths.web.bodies import read_pairs
 from flagstone.portal.golden_paths.web.gallery import ICONS
@@ -40,6 +41,8 @@ class PlanView:
     error: FlagstoneError | None = None
     changed: bool = False
     """Whether it is not the plan that was seen before."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Of those who must agree, by ref."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class WizardPage:
     prefill: str = ""
     rerun: str = ""
     """The run whose answers a draft that is not stored yet began with."""
+    broken: tuple[Finding, ...] = ()
+    """Why nobody can start it as it is written."""
     files: bool = False
     """Whether files are filled in on this step."""
     picker_src: str = ""
@@ -91,6 +96,7 @@ class Wizard:
         self.drafts = parts.drafts
         self.prefills = parts.prefills
         self.pickers = parts.pickers
+        self._checks = parts.checks
         self._pages = pages
 
     def show(
@@ -118,6 +124,7 @@ class Wizard:
             platform=self.paths.platform(),
             may_run=self.paths.may_run(principal),
             prefill=prefill,
+            broken=tuple(self._checks.errors(path)),
             rerun=draft.rerun_of or "",
             picker_src=f"{path.href}/_options?{urlencode({'page': step, 'draft': draft.id})}",
         )
@@ -183,13 +190,21 @@ class Wizard:
             plan = self.drafts.plan(principal, path, draft)
         except FlagstoneError as error:
             return PlanView(error=error)
+        many = len(plan.files) > _MANY
         files = tuple(
             FileEntry(
-                file.path, file.text, _CHANGES[file.op], "" if file.text is not None else f"{file.size} bytes, not text"
+                file.path,
+                _cut(file.text) if many else file.text,
+                _CHANGES[file.op],
+                "" if file.text is not None else f"{file.size} bytes, not text",
+                file.before,
+                plain=number >= _MANY,
             )
-            for file in plan.files
+            for number, file in enumerate(plan.files)
         )
-        return PlanView(plan, read_plan(plan), files, changed=changed)
+        facts = read_plan(plan)
+        refs = {ref for item in facts.agreements for ref in item.refs}
+        return PlanView(plan, facts, files, changed=changed, names=self.pickers.labels(refs))
 
     def first_wrong(self, path: GoldenPath, draft: Draft) -> int | None:
         """The first step with something missing or wrong."""
@@ -211,6 +226,17 @@ class Wizard:
             page = self.base(path, principal, draft, len(path.pages))
             return self.show(request, path, principal, self.review(path, page, PlanView(error=error)), error.status)
         return moved(request, f"/runs/{run_id}")
+
+
+_MANY = 40
+_SHOWN = 20_000
+
+
+def _cut(text: str | None) -> str | None:
+    """Of each of many files only the beginning, so that the page stays small."""
+    return (
+        text if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]}\n... {len(text) - _SHOWN:,} characters more"
+    )
 
 
 _CHANGES: dict[str, Any] = {"create": "added", "change": "changed", "delete": "removed"}
