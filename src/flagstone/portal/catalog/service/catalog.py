@@ -12,11 +12,21 @@ from flagstone.kernel.paging import Page
 from flagstone.kernel.refs import parse_ref
 from flagstone.portal.catalog.model import CatalogQuery, Entity, EntityRow, FacetValue, Graph, RelatedEntity, Relation
 from flagstone.portal.catalog.model.kinds import KindRegistry
+from flagstone.portal.catalog.service.backstage.cache import RevisionCache
 from flagstone.portal.catalog.store import CatalogStore
 
 FACETS = ("kinds", "owners", "types", "lifecycles", "tags")
 MAX_GRAPH = 60
 Direction = Literal["both", "out", "in"]
+
+
+_COUNTS_BYTES = 1_000_000
+_FACETS_BYTES = 4_000_000
+
+
+def _unpaged(query: CatalogQuery) -> CatalogQuery:
+    """What decides about counts: the order and the page do not."""
+    return replace(query, sort="name", descending=False, cursor=None, limit=None, count=False)
 
 
 class CatalogService:
@@ -25,6 +35,8 @@ class CatalogService:
     def __init__(self, store: CatalogStore, kinds: KindRegistry) -> None:
         self._store = store
         self.kinds = kinds
+        self._counts: RevisionCache[int] = RevisionCache(_COUNTS_BYTES)
+        self._facets: RevisionCache[Sequence[FacetValue]] = RevisionCache(_FACETS_BYTES)
 
     def get(self, ref: str, *, default_kind: str | None = None) -> Entity:
         """One entity. Raises NotFound (``catalog.no_entity``), Invalid (``refs.bad_ref``)."""
@@ -59,12 +71,30 @@ class CatalogService:
         return self._store.reader.texts(query)
 
     def count(self, query: CatalogQuery) -> int:
-        """How many entities match."""
-        return self._store.reader.count(query)
+        """How many entities match. Remembered for the revision of the catalog; everybody may see the same entities."""
+        if query.starred_by is not None:
+            return self._store.reader.count(query)
+        revision, key = self._store.revision(), _unpaged(query)
+        found = self._counts.get(revision, key)
+        if found is None:
+            found = self._store.reader.count(query)
+            self._counts.put(revision, key, found, len(repr(key)))
+        return found
 
     def facets(self, query: CatalogQuery, names: Sequence[str] = FACETS) -> dict[str, Sequence[FacetValue]]:
         """Values with counts for each field, each as if it were not filtered itself."""
-        return {name: self._store.reader.facet(query, name) for name in names}
+        revision = self._store.revision()
+        return {name: self._facet(revision, query, name) for name in names}
+
+    def _facet(self, revision: int, query: CatalogQuery, name: str) -> Sequence[FacetValue]:
+        if query.starred_by is not None:
+            return self._store.reader.facet(query, name)
+        key = (name, _unpaged(query))
+        found = self._facets.get(revision, key)
+        if found is None:
+            found = self._store.reader.facet(query, name)
+            self._facets.put(revision, key, found, 150 * len(found) + len(repr(key)))
+        return found
 
     def values(self, query: CatalogQuery, key: str) -> Sequence[FacetValue]:
         """Values of any field (``spec.type``, ``metadata.tags``) as written, with counts, by value."""
