@@ -23,10 +23,10 @@ from flagstone.app.build import Application, build
 from flagstone.app.rooms import Rooms, load_settings
 from flagstone.contracts.locations import guess_type
 from flagstone.entrypoints.datafolder import DataFolder
-from flagstone.entrypoints.memory import few_arenas
 from flagstone.foundation.identity import FIRST_ADMIN, IdentityService
 from flagstone.kernel.actor import system
 from flagstone.kernel.errors import Conflict, Invalid
+from flagstone.toolkit.memory import few_heaps
 from flagstone.toolkit.settings.server import ServerSettings
 from flagstone.toolkit.telemetry.logs import configure_logging
 
@@ -83,7 +83,7 @@ def example_folder() -> Path | None:
 
 def run(options: StartOptions) -> None:
     """Start and serve until told to stop. Raises FlagstoneError for anything wrong at start."""
-    few_arenas()
+    few_heaps()
     progress = Progress(friendly=options.friendly)
     settings = load_settings(options.config, overrides=_overrides(options))
     server = settings.section("server", ServerSettings)
