@@ -25,7 +25,6 @@ _FORMATS = ("text", "github")
 _NAMES = ("template.yaml", "template.yml")
 _SKIPPED = frozenset({".git", "node_modules", ".venv", "__pycache__"})
 _MAX_FILE = 2_000_000
-_MAX_UP = 6
 
 Paths = Annotated[list[Path], typer.Argument(help="Templates, or folders that hold them (template.yaml).")]
 
@@ -79,8 +78,10 @@ def template_files(path: Path) -> list[Path]:
         raise Invalid("templates.no_file", f"There is no file or folder {path}.")
     found = []
     for folder, below, names in os.walk(path):
-        below[:] = sorted(set(below) - _SKIPPED)
-        found += [Path(folder) / name for name in sorted(names) if name in _NAMES]
+        here = [Path(folder) / name for name in sorted(names) if name in _NAMES]
+        # Below a template are its skeleton and what tests expect, which may hold files of that name, too.
+        below[:] = [] if here else sorted(set(below) - _SKIPPED)
+        found += here
     if not found:
         raise Invalid("templates.no_file", f"There is no template.yaml in {path}.", hint="Name the file itself.")
     return found
@@ -113,6 +114,8 @@ def _skeletons(file: Path, document: Document) -> Iterator[Finding]:
         url = inputs.get("url") if isinstance(inputs, dict) else None
         if not str(action).startswith("fetch:") or not isinstance(url, str) or "${{" in url or "://" in url:
             continue
+        if url.startswith(("../", "/")):
+            continue  # the checker has said that it leads outside
         target, place = file.parent / url, ("spec", "steps", index, "input", "url")
         if not target.exists():
             line = document.line_of(place)
@@ -232,21 +235,8 @@ def _test(files: Sequence[Path], *, update: bool, only: str) -> list[_Outcome]:
                 todo += [(file, document.value, source, case) for case in cases if only.lower() in case.name.lower()]
     if not todo:
         return []
-    roots = {_root(file, document) for file, document, *_ in todo}
-    with workbench(sorted(roots)) as bench:
+    with workbench(sorted({file.resolve().parent for file, *_ in todo})) as bench:
         return [_one(bench, *item, update=update) for item in todo]
-
-
-def _levels(document: Mapping[str, Any]) -> int:
-    """How many folders up the steps reach for a skeleton that several templates share."""
-    spec = document.get("spec")
-    steps = spec.get("steps") if isinstance(spec, Mapping) else None
-    urls = [
-        step["input"].get("url")
-        for step in steps or ()
-        if isinstance(step, dict) and isinstance(step.get("input"), dict)
-    ]
-    return min(max((str(url).count("../") for url in urls), default=0), _MAX_UP)
 
 
 def case_files(file: Path) -> list[Path]:
@@ -337,14 +327,8 @@ def _preview_file(path: Path, values: Path | None, pairs: Sequence[str]) -> dict
         raise Invalid("templates.no_file", f"{file} holds {len(documents)} templates.", hint="Name a file with one.")
     document = documents[0].value
     answers = read_values(types_of(unregistered(document, f"file:{file}").pages), values, pairs)
-    with workbench([_root(file, document)]) as bench:
+    with workbench([file.resolve().parent]) as bench:
         return bench.plan(document, file, answers).model_dump(mode="json")
-
-
-def _root(file: Path, document: Mapping[str, Any]) -> Path:
-    """The folder that a template may read: its own, or one above it that its steps name."""
-    parents = file.resolve().parents
-    return parents[min(_levels(document), len(parents) - 1)]
 
 
 def _templates(file: Path) -> list[Document]:

@@ -66,6 +66,10 @@ def workbench(folders: Sequence[Path]) -> Iterator[Workbench]:
         app = build(load_settings(None, environ={}, overrides=overrides))
         try:
             app.migrate()
+            # Environments are known once their slice has begun; nothing else is started.
+            for item in app.slices:
+                if item.name == "environments" and item.start is not None:
+                    item.start()
             yield Workbench(app)
         finally:
             app.stop()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
+from flagstone.contracts.approvals import ApprovalRule, approver
 from flagstone.contracts.runs import StepDefinition, WorkflowDefinition
 from flagstone.kernel.errors import Invalid, Problem
 from flagstone.kernel.refs import parse_ref
@@ -33,6 +36,7 @@ def workflow(path: GoldenPath, values: Mapping[str, Any]) -> WorkflowDefinition:
         Problem(f"two steps have the id {name!r}", field="spec.steps", hint="Give each step an id of its own.")
         for name in sorted({name for name in ids if ids.count(name) > 1})
     ]
+    rules = approval_rules(path.approvals, problems)
     if problems:
         raise Invalid(
             "golden_paths.bad_template",
@@ -49,7 +53,38 @@ def workflow(path: GoldenPath, values: Mapping[str, Any]) -> WorkflowDefinition:
         parameters=path.parameters,
         steps=tuple(steps),
         output=dict(path.output),
+        approvals=rules,
     )
+
+
+def approval_rules(given: Any, problems: list[Problem]) -> tuple[ApprovalRule, ...]:
+    """The rules of ``spec.approvals``, Flagstone's own: one rule or a list of them; what is wrong goes to ``problems``.
+
+    ``approvers`` (groups, users, roles, ``owner``), ``count``, ``expiresHours``, ``reason``.
+    """
+    listed = given if isinstance(given, list) else [] if given is None else [given]
+    found: list[ApprovalRule] = []
+    for number, item in enumerate(listed):
+        field = f"spec.approvals[{number}]"
+        named = item.get("approvers") if isinstance(item, Mapping) else None
+        named = [named] if isinstance(named, str) else named
+        if not isinstance(item, Mapping) or not isinstance(named, list) or not named:
+            problems.append(Problem("an approval names approvers", field=field, hint="approvers: [group:default/x]"))
+            continue
+        if unknown := sorted(set(map(str, item)) - {"approvers", "count", "expiresHours", "reason"}):
+            problems.append(Problem(f"there is no {unknown[0]!r} in an approval", field=field))
+            continue
+        try:
+            values = {"count": item.get("count", 1), "expires_hours": item.get("expiresHours", 72)}
+            of = tuple(approver(str(ref)) for ref in named)
+            found.append(ApprovalRule.model_validate({"of": of, "reason": str(item.get("reason") or ""), **values}))
+        except Invalid as error:
+            problems.append(Problem(error.message, field=f"{field}.approvers", hint=error.hint))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            name = "expiresHours" if fault["loc"][0] == "expires_hours" else fault["loc"][0]
+            problems.append(Problem(str(fault["msg"]), field=f"{field}.{name}"))
+    return tuple(found)
 
 
 def _step(step: Mapping[str, Any], number: int, problems: list[Problem]) -> StepDefinition:

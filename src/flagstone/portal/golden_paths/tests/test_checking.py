@@ -138,6 +138,7 @@ def test_the_examples_have_no_findings(name):
         (step(**{"if": "false"}), ("warning", "if_text", "spec.steps[0].if")),
         (step(each=7), ("error", "bad_each", "spec.steps[0].each")),
         (step(input=[]), ("error", "bad_input", "spec.steps[0].input")),
+        (step(action="fetch:plain", input={"url": "../x"}), ("error", "outside", "spec.steps[0].input.url")),
         (step(action=None), ("error", "no_action", "spec.steps[0]")),
         (step(action="debug:lgo"), ("error", "unknown_action", "spec.steps[0].action")),
         (step(input={}), ("error", "input_missing", "spec.steps[0].input")),

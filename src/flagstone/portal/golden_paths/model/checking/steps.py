@@ -60,7 +60,21 @@ class StepChecker:
         else:
             self._input(inputs or {}, spec, (*path, "input"))
             self._expressions(inputs, (*path, "input"), each="each" in step, secrets=True)
+            self._source(step.get("action"), inputs or {}, (*path, "input", "url"))
         self._before[ident] = spec
+
+    def _source(self, action: Any, inputs: Mapping[str, Any], path: Place) -> None:
+        """Where files are fetched from: below the template, or elsewhere by a whole address."""
+        url = inputs.get("url")
+        if not isinstance(action, str) or not action.startswith("fetch:") or not isinstance(url, str):
+            return
+        if url.startswith(("../", "/")) or "/../" in url:
+            self._found.error(
+                "outside",
+                path,
+                f"{url} leads out of the folder of the template",
+                "Put the skeleton below the template, or name it by its whole address.",
+            )
 
     def _action(self, step: Mapping[str, Any], path: Place) -> ActionSpec | None:
         name = step.get("action")
