@@ -16,6 +16,7 @@ from flagstone.app.build import build
 from flagstone.app.rooms import load_settings
 from flagstone.builtin.http_gateway.gateway import HttpGateway
 from flagstone.contracts import VERSION
+from flagstone.contracts.approvals import ApprovalQuery
 from flagstone.contracts.claims import HEADER, sign_actor
 from flagstone.contracts.gateway import DeploymentQuery, NoPlatform, RunQuery
 from flagstone.contracts.repositories import MergeChangeRequest
@@ -146,6 +147,8 @@ def test_no_platform_has_nothing_and_says_how_to_get_one():
     assert gateway.list_repositories(DEVELOPER).items == ()
     assert gateway.list_branches("a/b", DEVELOPER) == []
     assert gateway.list_changes("a/b", DEVELOPER).items == ()
+    assert gateway.list_approvals(ApprovalQuery(), DEVELOPER).items == ()
+    assert gateway.count_approvals(DEVELOPER) == 0
     assert gateway.events(wait=10) == []
     for call in (
         lambda: gateway.plan(hello(), DEVELOPER),
@@ -157,6 +160,10 @@ def test_no_platform_has_nothing_and_says_how_to_get_one():
         lambda: gateway.get_repository("a/b", DEVELOPER),
         lambda: gateway.get_change("a/b", 1, DEVELOPER),
         lambda: gateway.merge_change("a/b", 1, MergeChangeRequest(), DEVELOPER),
+        lambda: gateway.get_approval("x", DEVELOPER),
+        lambda: gateway.approval_plan("x", DEVELOPER),
+        lambda: gateway.decide_approval("x", DEVELOPER, "approve"),
+        lambda: gateway.delegate_approval("x", DEVELOPER, "user:default/ada"),
     ):
         with pytest.raises(Unavailable) as refused:
             call()

@@ -4,8 +4,8 @@ Names, not modules: a room that is not served is not even imported.
 """
 
 FOUNDATION = ("events", "audit", "vault", "access", "identity")
-PLATFORM = ("runs", "workflows", "repositories", "environments", "deployments", "door")
+PLATFORM = ("runs", "workflows", "approvals", "repositories", "environments", "deployments", "door")
 PORTAL = ("catalog", "golden_paths", "action_reference", "self_service", "scaffolder", "home", "admin")
 
 BUILTIN_PORTAL = ("kinds", "sources", "http_gateway")
-BUILTIN_PLATFORM = ("actions", "github", "local_process")
+BUILTIN_PLATFORM = ("actions", "github", "local_process", "policies")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field
 
 from flagstone.contracts.base import Wire
-from flagstone.kernel.actor import Principal
+from flagstone.kernel.actor import ROLES, Principal
+from flagstone.kernel.errors import Invalid
 from flagstone.kernel.paging import Page
+from flagstone.kernel.refs import parse_ref
+
+if TYPE_CHECKING:
+    from flagstone.contracts.plans import Plan
 
 ApprovalState = Literal["pending", "approved", "rejected", "expired", "void"]
 """``void``: what was to be approved changed (another plan digest) or the run ended; a new request must be made."""
@@ -27,6 +32,28 @@ class ApprovalRule(Wire):
     expires_hours: float = Field(default=72, gt=0, le=24 * 90)
     reason: str = ""
     """Why it is asked for, for people: the name of the policy, or what the template says."""
+
+
+def approver(text: str) -> str:
+    """One of ``ApprovalRule.of`` as people write it, in full: ``platform`` is ``group:default/platform``.
+
+    Raises Invalid (``approvals.bad_approver``).
+    """
+    wanted = text.strip()
+    kind, _, name = wanted.partition(":")
+    if wanted == "owner" or (kind == "role" and name in ROLES):
+        return wanted
+    try:
+        ref = parse_ref(wanted, default_kind="group", default_namespace="default")
+    except Invalid:
+        ref = None
+    if ref is None or ref.kind.lower() not in ("group", "user"):
+        raise Invalid(
+            "approvals.bad_approver",
+            f"{text!r:.100} is nobody who can be asked for an approval.",
+            hint=f"Name a group, a user (user:default/ada), owner, or role: with one of {', '.join(ROLES)}.",
+        )
+    return str(ref).lower()
 
 
 class ApprovalDecision(Wire):
@@ -82,6 +109,8 @@ class ApprovalQuery(Wire):
     state: tuple[ApprovalState, ...] = ()
     mine: bool = False
     """Only those that the one who asks may decide."""
+    by_me: bool = False
+    """Only those of runs that the one who asks started."""
     run_id: str | None = None
     cursor: str | None = None
     limit: int | None = None
@@ -98,6 +127,9 @@ class ApprovalDoor(Protocol):
 
     def get_approval(self, approval_id: str, actor: Principal) -> ApprovalView:
         """One request."""
+
+    def approval_plan(self, approval_id: str, actor: Principal) -> Plan | None:
+        """The plan that a request is bound to, as it was when it was asked; None when it is about no whole run."""
 
     def decide_approval(
         self, approval_id: str, actor: Principal, verdict: ApprovalVerdict, *, comment: str = "", plan_digest: str = ""

@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from flagstone.contracts.actions import ActionSpec
+from flagstone.contracts.approvals import ApprovalDoor
 from flagstone.contracts.base import Wire
 from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
 from flagstone.contracts.events import Event
-from flagstone.contracts.nobody import NoChangeRequests
+from flagstone.contracts.nobody import NoApprovals, NoChangeRequests
 from flagstone.contracts.plans import Plan
 from flagstone.contracts.repositories import ChangeRequestDoor, CommitView, FileContent, RepositoryView, TreeEntry
 from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView
@@ -68,7 +69,7 @@ class DeploymentQuery(Wire):
     limit: int | None = None
 
 
-class RunGateway(ChangeRequestDoor, Protocol):
+class RunGateway(ApprovalDoor, ChangeRequestDoor, Protocol):
     """See the module. Every method may raise Unavailable (no platform), Denied or NotFound."""
 
     def info(self) -> GatewayInfo:
@@ -140,7 +141,7 @@ class RunGateway(ChangeRequestDoor, Protocol):
         """Events after a cursor; waits up to ``wait`` seconds for the first one. For the portal's own reader."""
 
 
-class NoPlatform(NoChangeRequests):
+class NoPlatform(NoApprovals, NoChangeRequests):
     """A portal without a platform: lists are empty and explain themselves, everything that would act says why it
     cannot.
     """

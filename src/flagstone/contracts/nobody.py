@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flagstone.contracts.approvals import ApprovalQuery, ApprovalVerdict, ApprovalView
+from flagstone.contracts.plans import Plan
 from flagstone.contracts.repositories import (
     BranchView,
     ChangeRequestDetail,
@@ -22,6 +24,36 @@ class Nobody:
 
     def _refuse(self) -> Unavailable:
         return Unavailable("gateway.no_platform", "This portal is not connected to a platform.", hint=self.HINT)
+
+
+class NoApprovals(Nobody):
+    """See ``flagstone.contracts.approvals.ApprovalDoor``."""
+
+    def list_approvals(self, query: ApprovalQuery, actor: Principal) -> Page[ApprovalView]:
+        """None are asked for."""
+        return Page(())
+
+    def count_approvals(self, actor: Principal) -> int:
+        """None wait."""
+        return 0
+
+    def get_approval(self, approval_id: str, actor: Principal) -> ApprovalView:
+        """Refuses."""
+        raise self._refuse()
+
+    def approval_plan(self, approval_id: str, actor: Principal) -> Plan | None:
+        """Refuses."""
+        raise self._refuse()
+
+    def decide_approval(
+        self, approval_id: str, actor: Principal, verdict: ApprovalVerdict, *, comment: str = "", plan_digest: str = ""
+    ) -> ApprovalView:
+        """Refuses."""
+        raise self._refuse()
+
+    def delegate_approval(self, approval_id: str, actor: Principal, to: str) -> ApprovalView:
+        """Refuses."""
+        raise self._refuse()
 
 
 class NoChangeRequests(Nobody):

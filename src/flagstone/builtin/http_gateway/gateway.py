@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
+from flagstone.builtin.http_gateway.approvals import HttpApprovals
 from flagstone.builtin.http_gateway.calls import told
 from flagstone.builtin.http_gateway.changes import HttpChangeRequests
 from flagstone.contracts.actions import ActionSpec
@@ -25,7 +26,7 @@ from flagstone.kernel.paging import Page
 _READER = system("portal")
 
 
-class HttpGateway(HttpChangeRequests):
+class HttpGateway(HttpApprovals, HttpChangeRequests):
     """See ``flagstone.contracts.gateway.RunGateway``."""
 
     def close(self) -> None:

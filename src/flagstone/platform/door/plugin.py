@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flagstone.contracts.gateway import RunGateway
 from flagstone.foundation.events import PlatformEvents
+from flagstone.platform.approvals import ApprovalService
 from flagstone.platform.deployments import DeploymentService
 from flagstone.platform.door import api
 from flagstone.platform.door.permissions import PERMISSIONS
@@ -29,6 +30,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         deployments=deps.get(DeploymentService),
         repositories=deps.get(RepositoryService),
         changes=deps.get(ChangeService),
+        approvals=deps.get(ApprovalService),
         events=deps.get(PlatformEvents),
         repo_hosts=elsewhere.names if elsewhere else (),
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
+from flagstone.kernel.errors import Conflict, Invalid
 from flagstone.toolkit.cli import session
 from flagstone.toolkit.cli.follow import follow_run, summary
 from flagstone.toolkit.cli.session import AsJson, Token, Url
@@ -23,11 +26,13 @@ Run = Annotated[str, typer.Argument(help="Number or id of the run.")]
 
 def register(app: typer.Typer) -> None:
     """Add ``runs``."""
-    runs = typer.Typer(help="Runs: list, show, cancel, retry.", no_args_is_help=True)
+    runs = typer.Typer(help="Runs: list, show, cancel, retry, approve, answer.", no_args_is_help=True)
     runs.command("list")(list_runs)
     runs.command("show")(show)
     runs.command("cancel")(cancel)
     runs.command("retry")(retry)
+    runs.command("approve")(approve)
+    runs.command("answer")(answer)
     app.add_typer(runs, name="runs")
 
 
@@ -94,3 +99,60 @@ def retry(
     """Go on with a failed run."""
     with session(url, token, as_json) as here:
         follow_run(here, here.client.post(f"/api/v1/runs/{run}/retry", {"from_step": from_step}), follow=follow)
+
+
+def approve(
+    run: Run,
+    comment: Annotated[str, typer.Option("--comment", "-m", help="Why, for those who read it later.")] = "",
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Agree to everything that a run waits for and that you may decide."""
+    with session(url, token, as_json) as here:
+        found = here.client.get(f"/api/v1/runs/{run}")
+        asked = list(here.client.pages("/api/v1/approvals", limit=100, run_id=found["id"], state="pending"))
+        mine = [item for item in asked if item["may_decide"]]
+        if not mine:
+            why = f" {asked[0]['why_not']}" if asked else ""
+            raise Conflict("runs.nothing_to_approve", f"Run {found['number']} does not wait for your approval.{why}")
+        done = [_approved(here, item, comment) for item in mine]
+        if as_json:
+            here.out.json(done)
+        for item in done:
+            agreed = sum(decision["verdict"] == "approve" for decision in item["decisions"])
+            here.out.say(f"Run {found['number']}: {item['state']}, {agreed}/{item['rule']['count']} agreed.")
+
+
+def _approved(here: Any, item: dict[str, Any], comment: str) -> dict[str, Any]:
+    body = {"verdict": "approve", "comment": comment, "plan_digest": item["plan_digest"]}
+    done: dict[str, Any] = here.client.post(f"/api/v1/approvals/{item['id']}/decision", body)
+    return done
+
+
+def answer(
+    run: Run,
+    step: Annotated[str, typer.Argument(help="Id of the step that asks.")],
+    value: Annotated[
+        list[str] | None, typer.Option("--value", help="name=value, as JSON or else as text; may be repeated.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Show the run until it ends.")] = False,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a step that asks for input."""
+    with session(url, token, as_json) as here:
+        body = {"values": dict(_pair(item) for item in value or ())}
+        found = here.client.post(f"/api/v1/runs/{run}/steps/{quote(step, safe='')}/answer", body)
+        follow_run(here, found, follow=follow)
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise Invalid("runs.bad_value", f"{text!r} is not name=value.", hint="Write --value name=value.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

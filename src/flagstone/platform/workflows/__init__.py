@@ -3,6 +3,7 @@
 - *workflow definition*: steps, parameters and output, as written in a template; nothing in it is evaluated
 - *request*: a definition with inputs; its inputs fit the parameters, its actions exist
 - *plan*: the change set; made by planning the actions one after the other in a folder that is thrown away
+- *policy*: has a say about plans; its verdict may forbid a run, or ask for approvals before the first step
 
 Executing belongs to ``runs``; reading templates out of the catalog belongs to the portal.
 """

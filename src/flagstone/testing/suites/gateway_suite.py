@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from flagstone.contracts.approvals import ApprovalQuery
 from flagstone.contracts.gateway import DeploymentQuery, RunGateway, RunQuery
 from flagstone.contracts.repositories import MergeChangeRequest, OpenChangeRequest
 from flagstone.contracts.runs import RunEvent, RunRequest, RunView, StepDefinition, WorkflowDefinition
@@ -303,6 +304,35 @@ class GatewaySuite:
         assert gateway.list_changes(name, VIEWER, state=("open",)).items == ()
         with pytest.raises(NotFound):
             gateway.get_change(name, 999, VIEWER)
+
+    def test_a_run_that_waits_for_an_approval_is_decided(self, gateway: RunGateway) -> None:
+        """By those who are asked, once, for the plan that was seen."""
+        asked = workflow(
+            ("debug:log", {"message": "agreed"}), approvals=({"of": [OWNERS, "role:maintainer"], "reason": "Suite"},)
+        )
+        run = gateway.submit(RunRequest(workflow=asked), DEVELOPER)
+        deadline = time.monotonic() + _LIMIT
+        while not (found := gateway.list_approvals(ApprovalQuery(run_id=run.id), VIEWER).items):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        (request,) = found
+        assert (request.state, request.rule.reason, request.may_decide) == ("pending", "Suite", False)
+        plan = gateway.approval_plan(request.id, MAINTAINER)
+        assert plan is not None
+        assert plan.digest == request.plan_digest
+        assert gateway.count_approvals(MAINTAINER) >= 1
+        for who in (DEVELOPER, VIEWER):
+            with pytest.raises(Denied):
+                gateway.decide_approval(request.id, who, "approve")
+        with pytest.raises(Conflict):
+            gateway.decide_approval(request.id, MAINTAINER, "approve", plan_digest="another")
+        view = gateway.delegate_approval(request.id, MAINTAINER, "user:default/vera")
+        assert [item.to for item in view.delegations] == ["user:default/vera"]
+        done = gateway.decide_approval(request.id, VIEWER, "approve", comment="Fine", plan_digest=plan.digest)
+        assert (done.state, done.decisions[0].comment) == ("approved", "Fine")
+        assert self.ended(gateway, run).state == "succeeded"
+        with pytest.raises(NotFound):
+            gateway.get_approval(new_id(), VIEWER)
 
     def test_the_outbox_is_read_from_a_cursor_and_waits(self, gateway: RunGateway, made: str) -> None:
         """It waits no longer than it is asked to."""

@@ -15,7 +15,9 @@ from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView
 from flagstone.foundation.events import PlatformEvents
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
+from flagstone.platform.approvals import ApprovalService
 from flagstone.platform.deployments import DeploymentService
+from flagstone.platform.door.service.approvals import LocalApprovals
 from flagstone.platform.door.service.changes import LocalChangeRequests
 from flagstone.platform.environments import EnvironmentService
 from flagstone.platform.repositories import ChangeService, RepositoryService
@@ -23,7 +25,7 @@ from flagstone.platform.runs import ActionRegistry, RunService, WaitService
 from flagstone.platform.workflows import WorkflowService
 
 
-class LocalGateway(LocalChangeRequests):
+class LocalGateway(LocalApprovals, LocalChangeRequests):
     """See ``flagstone.contracts.gateway.RunGateway``."""
 
     def __init__(
@@ -37,6 +39,7 @@ class LocalGateway(LocalChangeRequests):
         deployments: DeploymentService,
         repositories: RepositoryService,
         changes: ChangeService,
+        approvals: ApprovalService,
         events: PlatformEvents,
         repo_hosts: tuple[str, ...] = (),
     ) -> None:
@@ -48,6 +51,7 @@ class LocalGateway(LocalChangeRequests):
         self._deployments = deployments
         self._repositories = repositories
         self._changes = changes
+        self._approvals = approvals
         self._events = events
         self._repo_hosts = repo_hosts
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
+from pydantic import SecretStr
+
 from flagstone.contracts.gateway import RunQuery
 from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView, StepDefinition
 from flagstone.foundation.access import AccessService
@@ -55,15 +57,17 @@ class RunService:
         self._signals = signals
         self._settings = settings
 
-    def start(self, request: RunRequest, actor: Principal) -> RunView:
+    def start(self, request: RunRequest, actor: Principal, *, asked_as: RunRequest | None = None) -> RunView:
         """Store a run and have it executed. The request must have been validated (see ``workflows``).
 
+        ``asked_as`` is the request as it came in, when the platform added to it; by it the same request is known again.
         The same idempotency key of the same actor gives the run it gave before. Raises Denied; Conflict when the key
         was used for something else; Invalid when the request is too large.
         """
         self._access.check(actor, START, owner=request.owner)
-        asked = _asked(request)
-        known = self.known(request, actor)
+        as_it_came = asked_as or request
+        asked = _asked(as_it_came)
+        known = self.known(as_it_came, actor)
         if known is not None:
             return known
         self._check_size(request)
@@ -76,7 +80,7 @@ class RunService:
             raise
         if stored is None:
             self._secrets.discard(run_id, names)
-            again = self.known(request, actor)
+            again = self.known(as_it_came, actor)
             if again is None:
                 raise Conflict(
                     "runs.key_in_use", "The idempotency key is being used at this moment.", hint="Try again."
@@ -102,6 +106,25 @@ class RunService:
                 hint="Use a new key for a new run.",
             )
         return self._view(record)
+
+    def asked_for(self, run_id: str) -> tuple[RunRequest, Principal]:
+        """What a run was started with and for whom, for other slices of the platform; the values of secrets are left
+        out. Raises NotFound.
+        """
+        record = self._runs.get(run_id)
+        if record is None:
+            raise NotFound("runs.not_found", f"There is no run {run_id!r}.")
+        request = RunRequest(
+            workflow=record.workflow,
+            inputs=dict(record.inputs),
+            secrets={name: SecretStr("") for name in record.secrets},
+            subjects=record.subjects,
+            owner=record.owner,
+            trigger=record.trigger,
+            triggered_by=record.triggered_by,
+            rerun_of=record.rerun_of,
+        )
+        return request, record.principal
 
     def _check_size(self, request: RunRequest) -> None:
         size = len(canonical(request.model_dump(mode="json", exclude={"secrets"})).encode("utf-8", "replace"))

@@ -34,6 +34,7 @@ from flagstone.platform.runs import (
 )
 from flagstone.platform.workflows.service.inline import unpacked
 from flagstone.platform.workflows.service.listing import FileListing
+from flagstone.platform.workflows.service.policies import PolicyRegistry, unanswerable
 from flagstone.sdk import Action
 
 log = logging.getLogger("flagstone.workflows")
@@ -89,12 +90,23 @@ class Planner:
     """Makes the plan of a request that has been checked. It changes nothing outside its throw-away folder."""
 
     def __init__(
-        self, registry: ActionRegistry, workspaces: Workspaces, sources: Sources, access: AccessService
+        self,
+        registry: ActionRegistry,
+        workspaces: Workspaces,
+        sources: Sources,
+        access: AccessService,
+        policies: PolicyRegistry | None = None,
     ) -> None:
         self._registry = registry
         self._workspaces = workspaces
         self._sources = sources
         self._access = access
+        self._policies = policies or PolicyRegistry()
+
+    @property
+    def judged(self) -> bool:
+        """Whether policies have a say about plans."""
+        return bool(self._policies)
 
     def plan(self, request: RunRequest, actor: Principal) -> Plan:
         """The change set, sealed. Equal requests in an equal world give equal digests."""
@@ -112,7 +124,7 @@ class Planner:
             planned_files = progress.listing.files()
             output = _output(progress)
         start = self._access.decide(actor, START, owner=request.owner)
-        return Plan(
+        plan = Plan(
             title=request.workflow.title,
             steps=tuple(progress.steps),
             files=planned_files,
@@ -120,7 +132,23 @@ class Planner:
             problems=problems,
             complete=progress.complete and not problems,
             allowed=start.allowed and all(step.allowed for step in progress.steps),
-        ).sealed()
+        )
+        return self._judged(plan, request, actor).sealed()
+
+    def _judged(self, plan: Plan, request: RunRequest, actor: Principal) -> Plan:
+        """The plan with what the policies say of it, and with everybody who must agree."""
+        verdicts = self._policies.verdicts(plan, request, actor)
+        asked = [*request.workflow.approvals, *(rule for verdict in verdicts for rule in verdict.approvals)]
+        rules = tuple(rule for place, rule in enumerate(asked) if rule not in asked[:place])
+        problems = [unanswerable(rule, request.owner) for rule in rules]
+        return plan.model_copy(
+            update={
+                "verdicts": verdicts,
+                "approvals": rules,
+                "problems": (*plan.problems, *(text for text in problems if text)),
+                "allowed": plan.allowed and all(verdict.severity != "deny" for verdict in verdicts),
+            }
+        )
 
     def _plan_step(self, progress: _Progress, definition: StepDefinition) -> None:
         """One step with all its turns."""

@@ -6,10 +6,11 @@ from flagstone.contracts.plans import Plan
 from flagstone.contracts.runs import RunRequest, RunView
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
-from flagstone.kernel.errors import Conflict, Invalid, Problem
-from flagstone.platform.runs import ActionRegistry, RunService
+from flagstone.kernel.errors import Conflict, Denied, Invalid, Problem
+from flagstone.platform.runs import START, ActionRegistry, RunService
 from flagstone.platform.workflows.permissions import PLAN
 from flagstone.platform.workflows.service.checking import checked
+from flagstone.platform.workflows.service.gates import gated, ungated
 from flagstone.platform.workflows.service.planning import Planner
 
 
@@ -30,7 +31,8 @@ class WorkflowService:
     def submit(self, request: RunRequest, actor: Principal) -> RunView:
         """Start a run.
 
-        Raises Invalid for bad inputs, Conflict when a plan was seen and is another one by now, Denied.
+        When somebody has to agree first, it begins with a step that waits for that. Raises Invalid for bad inputs,
+        Conflict when a plan was seen and is another one by now, Denied (also by a policy).
         """
         request = checked(request, self._registry)
         if request.files:
@@ -43,13 +45,24 @@ class WorkflowService:
         known = self._runs.known(request, actor)
         if known is not None:
             return known
-        if request.plan_digest:
-            self._check_plan(request, actor)
-        return self._runs.start(request, actor)
-
-    def _check_plan(self, request: RunRequest, actor: Principal) -> None:
+        if not (request.plan_digest or request.workflow.approvals or self._planner.judged):
+            return self._runs.start(request, actor)
+        self._access.check(actor, START, owner=request.owner)
         plan = self._planner.plan(request, actor)
-        if plan.digest != request.plan_digest:
+        self._check_plan(request, plan)
+        return self._runs.start(gated(request, plan), actor, asked_as=request)
+
+    def plan_of_run(self, run_id: str) -> Plan:
+        """The plan of a run made again, for other slices of the platform: without the step that waits for its approval.
+
+        Raises NotFound.
+        """
+        request, actor = self._runs.asked_for(run_id)
+        return self._planner.plan(ungated(request), actor)
+
+    @staticmethod
+    def _check_plan(request: RunRequest, plan: Plan) -> None:
+        if request.plan_digest and plan.digest != request.plan_digest:
             raise Conflict(
                 "workflows.plan_changed",
                 f"What {request.workflow.title} would do has changed since the plan was shown.",
@@ -61,4 +74,14 @@ class WorkflowService:
                 f"{request.workflow.title} would fail.",
                 hint="Correct what is listed and plan again.",
                 problems=[Problem(text) for text in plan.problems],
+            )
+        denied = [verdict for verdict in plan.verdicts if verdict.severity == "deny"]
+        if denied:
+            raise Denied(
+                "workflows.denied_by_policy",
+                f"A policy forbids this: {denied[0].message}",
+                hint=denied[0].hint or None,
+                problems=[
+                    Problem(verdict.message, field=verdict.policy, hint=verdict.hint or None) for verdict in denied
+                ],
             )

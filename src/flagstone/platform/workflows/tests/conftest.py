@@ -10,12 +10,14 @@ import yaml
 
 import flagstone.platform.repositories as repositories_slice
 from flagstone.builtin.actions.permissions import PERMISSIONS as ACTION_PERMISSIONS
-from flagstone.builtin.actions.plugin import flagstone_register_actions
+from flagstone.builtin.actions.plugin import actions
+from flagstone.builtin.actions.settings import ActionsSettings
 from flagstone.contracts.runs import RunRequest
 from flagstone.platform.repositories import RepositoryService
 from flagstone.platform.repositories.actions import PublishGit
 from flagstone.platform.repositories.ports import RepositoryFolders
 from flagstone.platform.repositories.store import RepositoryStore
+from flagstone.platform.runs import StepTools
 from flagstone.platform.runs.tests.harness import ANN, Harness
 from flagstone.platform.workflows import PERMISSIONS, WorkflowService
 from flagstone.platform.workflows.service.planning import Planner
@@ -45,7 +47,7 @@ class World(Harness):
             events=self.outbox,
             base_url=lambda: "http://flagstone.example",
         )
-        return [*flagstone_register_actions(), PublishGit(self.repositories, "runs@flagstone.invalid")]
+        return [*actions(StepTools(), ActionsSettings()), PublishGit(self.repositories, "runs@flagstone.invalid")]
 
     def request(self, steps, inputs=None, **more):
         """A request of steps as a template writes them."""
