@@ -11,10 +11,15 @@ from flagstone.foundation.audit import PlatformAudit
 from flagstone.foundation.events import PlatformEvents
 from flagstone.foundation.identity import IdentityService
 from flagstone.platform.repositories import api
-from flagstone.platform.repositories.actions import DeleteRepository, PublishGit, PublishPullRequest
+from flagstone.platform.repositories.actions import (
+    DeleteRepository,
+    PublishGit,
+    PublishPullRequest,
+    UpgradeRepository,
+)
 from flagstone.platform.repositories.permissions import PERMISSIONS
 from flagstone.platform.repositories.ports import RepositoryFolders
-from flagstone.platform.repositories.service import ChangeService, Proposals, Pushes, RepositoryService
+from flagstone.platform.repositories.service import ChangeService, Proposals, Pushes, RepositoryService, Upgrades
 from flagstone.platform.repositories.service.remotes import RemoteGit
 from flagstone.platform.repositories.settings import RepositoriesSettings
 from flagstone.platform.repositories.store import ChangeStore, RepositoryStore
@@ -60,6 +65,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     deps.provide(changes)
     deps.provide(RemoteGit(folders), as_=GitRemotes)
     deps.provide(Proposals(changes, folders, pushes))
+    deps.provide(Upgrades(changes, folders, pushes))
     deps.provide(service, as_=HostedFiles)
     identity = deps.get(IdentityService)
     git = api.git_app(service, pushes, changes, folders.environment, identity.principal_for_token, settings)
@@ -83,6 +89,7 @@ def flagstone_register_actions(deps: Deps) -> Iterable[Action]:
     return [
         PublishGit(service, settings.author_email),
         PublishPullRequest(deps.get(Proposals), settings.author_email),
+        UpgradeRepository(deps.get(Upgrades), deps.get(Proposals), settings.author_email),
         DeleteRepository(service),
     ]
 

@@ -6,14 +6,15 @@ Nothing is checked out: merges are computed by ``git merge-tree``, which writes 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from flagstone.kernel.errors import NotFound, Permanent
-from flagstone.toolkit.git.names import commit_id
-from flagstone.toolkit.git.repository import Author, Commit, GitRepository
+from flagstone.kernel.ids import new_id
+from flagstone.toolkit.git.names import branch_name, commit_id
+from flagstone.toolkit.git.repository import Author, Commit, GitRepository, import_stream
 
 _MAX_LINES = 20_000
 _MAX_FILE_LINES = 4_000
@@ -59,7 +60,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """The tree of a merge; with ``conflicts`` (paths) it holds conflict markers and must not be committed."""
+    """The tree of a merge; with ``conflicts`` (paths) it holds conflict markers, for people to decide."""
 
     tree: str
     conflicts: tuple[str, ...]
@@ -148,6 +149,40 @@ class GitChanges:
         given = [word for parent in parents for word in ("-p", commit_id(parent))]
         done = self._git.command("commit-tree", commit_id(tree), *given, "-F", "-", input=message.encode(), more=who)
         return done.out.decode().strip()
+
+    def commit_files(
+        self,
+        files: Mapping[str, tuple[bytes, bool] | None],
+        *,
+        parent: str,
+        message: str,
+        author: Author,
+        date: datetime,
+    ) -> str:
+        """A commit of exactly these files that follows another one, on no branch yet. The same arguments give the same
+        id.
+        """
+        temporary = f"refs/flagstone/import/{new_id()}"
+        stream = import_stream(files, message, author, author, date, [commit_id(parent)], temporary, False)
+        done = self._git.command("fast-import", "--quiet", "--date-format=raw", input=stream, missing=parent)
+        self._git.command("update-ref", "-d", temporary)
+        return done.out.decode().strip()
+
+    def parents(self, commit: str) -> tuple[str, ...]:
+        """The commits that a commit follows, the one it was made on first."""
+        done = self._git.command("rev-list", "--parents", "--max-count=1", commit_id(commit), "--", missing=commit)
+        return tuple(done.out.decode().split()[1:])
+
+    def date(self, commit: str) -> datetime:
+        """When a commit was made."""
+        done = self._git.command("log", "--max-count=1", "--format=%ct", commit_id(commit), "--", missing=commit)
+        return datetime.fromtimestamp(int(done.out), UTC)
+
+    def kept(self, name: str) -> str | None:
+        """The commit that was kept under a name (see ``GitRepository.keep``); None when there is none."""
+        ref = f"refs/flagstone/{branch_name(name)}"
+        done = self._git.command("rev-parse", "--verify", "--quiet", "--end-of-options", ref, check=False)
+        return done.out.decode().strip() or None if done.code == 0 else None
 
 
 def _entries(raw: bytes) -> list[FileChange]:

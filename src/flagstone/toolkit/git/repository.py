@@ -179,7 +179,7 @@ class GitRepository:
         for parent in parents:
             commit_id(parent)
         temporary = f"refs/flagstone/import/{new_id()}"
-        stream = _import_stream(files, message, author, committer or author, date, parents, temporary, on_top)
+        stream = import_stream(files, message, author, committer or author, date, parents, temporary, on_top)
         done = self._git("fast-import", "--quiet", "--date-format=raw", input=stream)
         commit = done.out.decode().strip()
         if self.head(branch) == commit:
@@ -303,7 +303,7 @@ def _failure(command: str, done: Completed, missing: str | None) -> FlagstoneErr
     return Permanent("git.failed", f"git {command} failed with exit code {done.code}: {text[:2000]}")
 
 
-def _import_stream(
+def import_stream(
     files: Mapping[str, tuple[bytes, bool] | None],
     message: str,
     author: Author,
@@ -313,6 +313,7 @@ def _import_stream(
     ref: str,
     on_top: bool,
 ) -> bytes:
+    """What ``git fast-import`` reads: one commit on ``ref`` and the question for its id."""
     stamp = f"{int(date.timestamp())} +0000"
     text = message.strip().encode() + b"\n"
     parts = [

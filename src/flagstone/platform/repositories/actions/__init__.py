@@ -1,6 +1,7 @@
-"""The actions of this slice: ``publish:git``, ``publish:git:pull-request`` and ``flagstone:repository:delete``."""
+"""The actions of this slice: publishing, proposing, upgrading and deleting repositories of the built-in git hosting."""
 
 from flagstone.platform.repositories.actions.publishing import DeleteRepository, PublishGit
 from flagstone.platform.repositories.actions.pull_request import PublishPullRequest
+from flagstone.platform.repositories.actions.upgrade import UpgradeRepository
 
-__all__ = ["DeleteRepository", "PublishGit", "PublishPullRequest"]
+__all__ = ["DeleteRepository", "PublishGit", "PublishPullRequest", "UpgradeRepository"]
