@@ -40,7 +40,7 @@ class MomentStore:
         unchanged = _narrowed(
             select(entities.c.ref, documents.c.body)
             .select_from(entities.join(documents, documents.c.entity_id == entities.c.id))
-            .where(~_changed_after(at)),
+            .where(*_still(at)),
             entities.c.ref,
             kind,
             text,
@@ -63,7 +63,7 @@ class MomentStore:
 
     def count(self, at: datetime, *, kind: str, text: str) -> int:
         """How many there were."""
-        unchanged = select(func.count()).select_from(entities).where(~_changed_after(at))
+        unchanged = select(func.count()).select_from(entities).where(*_still(at))
         later = _later(at)
         changed = (
             select(func.count())
@@ -119,8 +119,10 @@ def _net(row: Any, known: Mapping[int, Any], states: Mapping[str, str | None]) -
     )
 
 
-def _changed_after(at: datetime) -> ColumnElement[bool]:
-    return select(history.c.id).where(history.c.ref == entities.c.ref, history.c.at > at).exists()
+def _still(at: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What is now as it was then. Entities that stand for registered locations have no history and are no part of it."""
+    later = select(history.c.id).where(history.c.ref == entities.c.ref, history.c.at > at).exists()
+    return ~later, entities.c.sort_name + "" >= " ", entities.c.created_at <= at
 
 
 def _later(at: datetime, refs: Sequence[str] | None = None) -> Any:
