@@ -120,7 +120,7 @@ def _net(row: Any, known: Mapping[int, Any], states: Mapping[str, str | None]) -
 
 
 def _still(at: datetime) -> tuple[ColumnElement[bool], ...]:
-    """What is now as it was then. Entities that stand for registered locations have no history and are no part of it."""
+    """What is now as it was then; what stands for registered locations has no history, and is left out."""
     later = select(history.c.id).where(history.c.ref == entities.c.ref, history.c.at > at).exists()
     return ~later, entities.c.sort_name + "" >= " ", entities.c.created_at <= at
 
