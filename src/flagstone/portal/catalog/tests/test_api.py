@@ -31,7 +31,8 @@ def test_nobody_reads_without_signing_in(site):
             path = route.path
             for part in ("kind", "namespace", "name", "location_id", "card_id"):
                 path = path.replace("{" + part + "}", "a")
-            assert client.get(path, headers={"Authorization": ""}).status_code == 401, path
+            # 429: strangers who ask for very much are not answered at all.
+            assert client.get(path, headers={"Authorization": ""}).status_code in (401, 429), path
 
 
 def test_lists_are_documents_with_a_cursor(site):
