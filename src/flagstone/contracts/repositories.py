@@ -49,6 +49,8 @@ class TreeEntry(Wire):
     """``blob`` or ``tree``."""
     size: int | None = None
     executable: bool = False
+    object_id: str = ""
+    """The id of its content: changes with it."""
 
 
 class FileContent(Wire):

@@ -1,15 +1,16 @@
 """Files in the built-in git hosting: ``project/repository/path``, at the head of the default branch.
 
-The version is the commit, so that all files of one read belong together.
+The version is the commit, so that all files of one read belong together; a file whose blob is known is not read again.
 """
 
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
 
 from flagstone.builtin.sources.patterns import SKIPPED_FOLDERS, catalog_files, is_glob, matches
 from flagstone.kernel.errors import Denied, Invalid, NotFound, Problem, Unavailable
-from flagstone.sdk import SourceContext, SourceFile, SourceSnapshot
+from flagstone.sdk import SourceContext, SourceEntry, SourceFile, SourceListing, SourceSnapshot
 
 
 class HostedSource:
@@ -35,25 +36,39 @@ class HostedSource:
 
     def read(self, target: str, ctx: SourceContext, *, version: str | None = None) -> SourceSnapshot:
         """Read a target at the head. Raises Invalid, NotFound or Unavailable."""
+        listing = self.list(target, ctx, version=version)
+        if listing.unchanged:
+            return SourceSnapshot(listing.version, unchanged=True)
+        files: list[SourceFile] = []
+        problems: list[Problem] = []
+        for entry in listing.entries:
+            try:
+                files.append(self.read_entry(target, entry, ctx))
+            except (Unavailable, NotFound) as error:
+                if len(listing.entries) == 1:
+                    raise
+                problems.append(Problem(error.message, file=entry.path, hint=error.hint))
+        return SourceSnapshot(listing.version, tuple(files), problems=tuple(problems))
+
+    def list(self, target: str, ctx: SourceContext, *, version: str | None = None) -> SourceListing:
+        """Name the files of a target at the head; nothing is looked at while it stands at the same commit."""
         repository, path = split(target)
         commit = ctx.repository_head(repository)
         if commit is None:
             raise NotFound("source.empty_repository", f"The repository {repository} has no commit yet.")
         if commit == version:
-            return SourceSnapshot(commit, unchanged=True)
-        files: list[SourceFile] = []
-        problems: list[Problem] = []
-        paths = self._find(repository, path, commit, ctx)
-        for name in paths:
-            try:
-                content = _content(repository, name, commit, ctx)
-            except (Unavailable, NotFound) as error:
-                if len(paths) == 1:
-                    raise
-                problems.append(Problem(error.message, file=name, hint=error.hint))
-                continue
-            files.append(SourceFile(name, f"hosted:{repository}/{name}", content, commit=commit))
-        return SourceSnapshot(commit, tuple(files), problems=tuple(problems))
+            return SourceListing(commit, unchanged=True)
+        entries = [
+            SourceEntry(name, f"hosted:{repository}/{name}", stamp, commit)
+            for name, stamp in self._find(repository, path, commit, ctx)
+        ]
+        return SourceListing(commit, tuple(entries))
+
+    def read_entry(self, target: str, entry: SourceEntry, ctx: SourceContext) -> SourceFile:
+        """Read one of them, at the commit of its listing."""
+        repository, _ = split(target)
+        content = _content(repository, entry.path, entry.commit, ctx)
+        return SourceFile(entry.path, entry.location, content, commit=entry.commit)
 
     def read_beside(self, location: str, path: str, ctx: SourceContext) -> bytes:
         """A file relative to an entity's file, in the same repository."""
@@ -61,16 +76,18 @@ class HostedSource:
         return _content(repository, name, None, ctx)
 
     @staticmethod
-    def _find(repository: str, path: str, commit: str, ctx: SourceContext) -> list[str]:
+    def _find(repository: str, path: str, commit: str, ctx: SourceContext) -> Sequence[tuple[str, str]]:
+        """(path, id of the content); a single file is read rather than looked up among all."""
         path = path.strip("/")
         if not is_glob(path) and path.endswith((".yaml", ".yml", ".json")):
-            return [path]
-        blobs = [entry.path for entry in ctx.list_repository_tree(repository, commit) if entry.type == "blob"]
+            return [(path, "")]
+        tree = ctx.list_repository_tree(repository, commit)
+        blobs = {entry.path: entry.object_id for entry in tree if entry.type == "blob"}
         if is_glob(path):
-            return sorted(name for name in blobs if matches(path, name))
+            return sorted((name, stamp) for name, stamp in blobs.items() if matches(path, name))
         prefix = f"{path}/" if path else ""
         if path in blobs:
-            return [path]
+            return [(path, blobs[path])]
         below = [name.removeprefix(prefix) for name in blobs if name.startswith(prefix)]
         found = catalog_files(name for name in below if not SKIPPED_FOLDERS & set(name.split("/")[:-1]))
         if not found:
@@ -79,7 +96,7 @@ class HostedSource:
                 f"There is no {path or 'catalog-info.yaml'} in the repository {repository}.",
                 hint="Push a catalog-info.yaml, or name the file: project/repository/path/file.yaml.",
             )
-        return [prefix + name for name in found]
+        return [(prefix + name, blobs[prefix + name]) for name in found]
 
 
 def split(target: str) -> tuple[str, str]:

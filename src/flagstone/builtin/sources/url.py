@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 from flagstone.kernel.errors import Denied, Invalid, NotFound, Unavailable
 from flagstone.sdk import SourceContext, SourceFile, SourceSnapshot
+
+_SINCE = "modified "
+_DIGEST = "sha256 "
 
 
 class Fetched(Protocol):
@@ -15,10 +20,14 @@ class Fetched(Protocol):
     status: int
     body: bytes
     etag: str | None
+    headers: Mapping[str, str]
 
 
 class UrlSource:
-    """``url`` locations: one file each. The version is the ETag."""
+    """``url`` locations: one file each.
+
+    The version is the ETag, the time of the last change where there is none, or a digest of the content.
+    """
 
     type = "url"
 
@@ -32,9 +41,12 @@ class UrlSource:
         answer = _fetch(target, ctx, version)
         if answer.status == 304:
             return SourceSnapshot(version, unchanged=True)
+        found = _version(answer)
+        if found == version:
+            return SourceSnapshot(version, unchanged=True)
         name = urlsplit(target).path.rpartition("/")[2] or target
         file = SourceFile(name, f"url:{target}", answer.body, view_url=target)
-        return SourceSnapshot(answer.etag, (file,))
+        return SourceSnapshot(found, (file,))
 
     def read_beside(self, location: str, path: str, ctx: SourceContext) -> bytes:
         """A file relative to an entity's file, on the same host."""
@@ -70,10 +82,24 @@ def _check(target: str) -> None:
         raise Invalid("source.bad_url", f"{target!r} is not an http or https address.")
 
 
-def _fetch(target: str, ctx: SourceContext, etag: str | None) -> Fetched:
+def _version(answer: Fetched) -> str:
+    if answer.etag:
+        return answer.etag
+    changed = answer.headers.get("last-modified")
+    return f"{_SINCE}{changed}" if changed else f"{_DIGEST}{hashlib.sha256(answer.body).hexdigest()}"
+
+
+def _fetch(target: str, ctx: SourceContext, version: str | None) -> Fetched:
     known = ctx.headers(urlsplit(target).netloc)
     headers = {"Accept": "application/yaml, text/plain, */*", **known}
+    etag = version
+    if version is not None and version.startswith((_SINCE, _DIGEST)):
+        etag = None
+        if version.startswith(_SINCE):
+            headers["If-Modified-Since"] = version.removeprefix(_SINCE)
     answer: Fetched = ctx.fetch(raw_address(target), headers=headers, etag=etag)
+    if answer.status == 304 and version is None:
+        raise Unavailable("source.failed", f"{target} answers 304, though nothing is known of it yet.")
     if answer.status in (401, 403):
         raise Denied("source.refused", f"{target} answers {answer.status}: access is refused.")
     if answer.status in (404, 410):

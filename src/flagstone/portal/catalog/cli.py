@@ -9,9 +9,9 @@ import typer
 from rich.syntax import Syntax
 
 from flagstone.contracts.locations import guess_type
-from flagstone.kernel.errors import Invalid
+from flagstone.kernel.errors import Invalid, NotFound
 from flagstone.kernel.refs import parse_ref
-from flagstone.toolkit.cli import session
+from flagstone.toolkit.cli import Client, session
 from flagstone.toolkit.cli.session import AsJson, Token, Url
 
 _COLUMNS = {
@@ -22,7 +22,6 @@ _COLUMNS = {
     "lifecycle": "LIFECYCLE",
     "system": "SYSTEM",
 }
-_PLURALS = {"apis": "api", "libraries": "library"}
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +47,7 @@ def get(
 ) -> None:
     """List entities."""
     with session(url, token, as_json) as here:
-        wanted = None if kind in ("all", "entities") else _PLURALS.get(kind.lower(), kind.lower().removesuffix("s"))
+        wanted = None if kind in ("all", "entities") else _kind(here.client, kind)
         if at is not None:
             if owner or type_:
                 raise Invalid("catalog.bad_filter", "--at goes with a kind and --filter only.")
@@ -64,6 +63,16 @@ def get(
         here.out.table(rows, _COLUMNS, empty=f"No {kind} match. `flagstone register` adds some.")
 
 
+def _kind(client: Client, word: str) -> str:
+    """The kind that a word names, in the singular or the plural. Raises NotFound for a word that names none."""
+    kinds = client.get("/api/v1/entity-kinds")["items"]
+    for kind in kinds:
+        if word.lower() in (kind["name"].lower(), kind["plural"].lower(), kind["name"].lower() + "s"):
+            return str(kind["name"]).lower()
+    known = ", ".join(sorted(kind["name"].lower() for kind in kinds))
+    raise NotFound("catalog.no_kind", f"There is no kind {word!r:.60}.", hint=f"Known are all and {known}.")
+
+
 def changes(
     since: Annotated[str, typer.Option("--since", help="From this moment, such as 2026-03-01T12:00:00Z.")],
     until: Annotated[str | None, typer.Option("--until", help="To this moment.", show_default="now")] = None,
@@ -77,7 +86,7 @@ def changes(
     with session(url, token, as_json) as here:
         found = list(here.client.pages("/api/v1/catalog-changes", limit=limit, since=since, until=until, kind=kind))
         rows = found if as_json else [{**item, "fields": ", ".join(item["fields"][:6])} for item in found]
-        columns = {"ref": "ENTITY", "change": "CHANGE", "fields": "FIELDS", "at": "LAST", "actor": "BY"}
+        columns = {"ref": "ENTITY", "change": "CHANGE", "fields": "FIELDS", "at": "LAST", "actor_name": "BY"}
         here.out.table(rows, columns, empty="Nothing changed.")
 
 

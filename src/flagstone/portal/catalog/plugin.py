@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from flagstone.contracts.gateway import RunGateway
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PortalAudit
 from flagstone.foundation.events import PortalEvents
+from flagstone.foundation.identity import IdentityService
 from flagstone.foundation.vault import VaultService
 from flagstone.kernel.actor import Principal, system
+from flagstone.kernel.errors import NotFound
 from flagstone.portal.catalog import api, web
 from flagstone.portal.catalog.api import backstage
 from flagstone.portal.catalog.api import insight as insight_api
@@ -18,7 +20,13 @@ from flagstone.portal.catalog.jobs import EventJob, RefreshJob
 from flagstone.portal.catalog.model import CatalogQuery
 from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.permissions import PERMISSIONS
-from flagstone.portal.catalog.service.backstage import BackstageLocations, BackstageReads, BackstageValidation
+from flagstone.portal.catalog.service.actors import Actors
+from flagstone.portal.catalog.service.backstage import (
+    BackstageLocations,
+    BackstageReads,
+    BackstageUnprocessed,
+    BackstageValidation,
+)
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.credentials import Credentials
 from flagstone.portal.catalog.service.declared import DeclaredKinds, read_kinds
@@ -65,12 +73,19 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     context = source_context(gateway, settings, reading, fetcher, git, known)
     ingest = IngestService(store, kinds, (), context, settings, pool=pool)
     catalog = CatalogService(store, kinds)
-    locations = LocationService(store, ingest, access, audit)
-    records, stars = RecordService(store, catalog, ingest, access), StarService(store)
+    locations = LocationService(store, ingest, access, audit, readonly=settings.readonly)
+    actors = Actors(_account_names(deps.get(IdentityService)))
+    records, stars = RecordService(store, catalog, ingest, access, actors), StarService(store)
     insight = InsightService(
-        store, InsightStore(store.db), catalog, records, locations, tombstone_days=settings.tombstone_days
+        store,
+        InsightStore(store.db),
+        catalog,
+        records,
+        locations,
+        tombstone_days=settings.tombstone_days,
+        actors=actors,
     )
-    views, moments = ViewService(ViewStore(store.db)), MomentService(MomentStore(store.db))
+    views, moments = ViewService(ViewStore(store.db)), MomentService(MomentStore(store.db), actors)
     cards = CardRegistry(deps.get(Pages))
     access.add_membership_source(catalog.groups_of)
     for service in (catalog, locations, records, stars, ingest, insight, views, moments, cards):
@@ -83,6 +98,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
             BackstageReads(store),
             BackstageLocations(store, ingest, locations, access, audit, refresh.wake),
             BackstageValidation(ingest, access),
+            BackstageUnprocessed(store, access, audit),
         )
     )
 
@@ -167,6 +183,16 @@ def source_context(
         git=git,
         headers=known.headers,
     )
+
+
+def _account_names(identity: IdentityService) -> Callable[[str], str | None]:
+    def name(account: str) -> str | None:
+        try:
+            return identity.accounts.by_id(account).display_name
+        except NotFound:
+            return None
+
+    return name
 
 
 def palette(catalog: CatalogService, text: str, limit: int) -> list[PaletteEntry]:

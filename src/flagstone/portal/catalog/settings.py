@@ -78,5 +78,7 @@ class CatalogSettings(SettingsModel):
     """More of them, from the command line (those of the example organisation)."""
     rules: list[RuleSetting] = Field(default_factory=list)
     """Which kinds may come from which registered location. With none, everything may come from everywhere."""
+    readonly: bool = False
+    """Nobody may register, move or unregister locations, or delete entities: the settings alone say what is read."""
     tombstone_days: int = Field(default=30, ge=1)
     """How long removed entities are listed with the means to bring them back. The history keeps them for good."""

@@ -7,6 +7,7 @@ script; ``<relation-graph>`` adds highlight, arrow keys and zoom.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +22,8 @@ BEND_HEIGHT = 10
 PADDING = 16
 TITLE_CHARACTERS = 17
 CARD_NODES, PAGE_NODES = 40, 150
+_BOX, _BOX_TOP, _BESIDE = 22, 38, 64
+"""Around what lies inside a boundary, above it (its title), and between the boundary and what lies outside."""
 _ORDER_SWEEPS, _PLACE_SWEEPS = 24, 60
 _STATUS_SHAPES = {
     "healthy": '<circle class="p-st-healthy" cx="{x}" cy="23" r="4"/>',
@@ -162,6 +165,89 @@ def to_svg(
     parts += [_node_svg(node, placed.positions[node.id], node.id == focus) for node in ordered]
     parts.append("</svg>")
     return GraphDrawing(Markup("".join(parts)), len(shown_nodes), hidden)  # noqa: S704  every text was escaped
+
+
+def to_boundary_svg(
+    inside: Sequence[GraphNode], outside: Sequence[GraphNode], edges: Sequence[GraphEdge], *, title: str, label: str
+) -> GraphDrawing:
+    """Draw a whole as a box with its parts in it; what it is used by stands on its left, what it uses on its right."""
+    placed, box = _boundary_layout(inside, outside, edges)
+    marker = "p-arrow-" + hashlib.sha256(f"{title}/{label}".encode()).hexdigest()[:8]
+    width, height = placed.width + 2 * PADDING, placed.height + 2 * PADDING
+    x, y, box_width, box_height = box
+    parts = [
+        f'<svg class="p-graph" xmlns="http://www.w3.org/2000/svg" viewBox="{-PADDING} {-PADDING} {width:.0f} ',
+        f'{height:.0f}" width="{width:.0f}" height="{height:.0f}" style="--graph-height:{height:.0f}" role="group" ',
+        f'aria-label="{escape(label)}"><defs><marker id="{marker}" viewBox="0 0 8 8" refX="7" refY="4" ',
+        'markerWidth="7" markerHeight="7" orient="auto"><path d="M1 1 7 4 1 7" class="p-graph-arrow"/></marker></defs>',
+        f'<rect class="p-graph-boundary" x="{x:.0f}" y="{y:.1f}" width="{box_width:.0f}" height="{box_height:.0f}" ',
+        f'rx="14"/><text class="p-graph-boundary-title" x="{x + 16:.0f}" y="{y + 23:.1f}">{escape(title)}</text><g>',
+    ]
+    nodes = [*inside, *outside]
+    titles = {node.id: node.title for node in nodes}
+    parts += [_edge_svg(edge, chain, placed, marker, titles) for edge, chain in placed.chains]
+    parts.append("</g>")
+    ordered = sorted(nodes, key=lambda node: placed.positions[node.id])
+    parts += [_node_svg(node, placed.positions[node.id], is_focus=False) for node in ordered]
+    parts.append("</svg>")
+    return GraphDrawing(Markup("".join(parts)), len(nodes), 0)  # noqa: S704  every text was escaped
+
+
+def _boundary_layout(
+    inside: Sequence[GraphNode], outside: Sequence[GraphNode], edges: Sequence[GraphEdge]
+) -> tuple[Layout, tuple[float, float, float, float]]:
+    """Where everything stands, and the box around what is inside: x, y, width, height."""
+    within = {node.id for node in inside}
+    kept = _known_edges(edges, [node.id for node in (*inside, *outside)])
+    inner = [edge for edge in kept if edge.source in within and edge.target in within]
+    touched = {name for edge in inner for name in (edge.source, edge.target)}
+    core = layout([node for node in inside if node.id in touched], inner)
+    positions, width, height = dict(core.positions), core.width, core.height
+    alone = sorted(within - touched)
+    columns = max(len({x for x, _ in positions.values()}), min(4, math.ceil(math.sqrt(len(alone)))), 1)
+    top = height + GAP_Y if positions else 0.0
+    for index, name in enumerate(alone):
+        row, column = divmod(index, columns)
+        positions[name] = (column * (NODE_WIDTH + GAP_X), top + row * (NODE_HEIGHT + GAP_Y))
+    width = max([x + NODE_WIDTH for x, _ in positions.values()], default=NODE_WIDTH)
+    height = max([y + NODE_HEIGHT for _, y in positions.values()], default=NODE_HEIGHT)
+    crossing = [edge for edge in kept if (edge.source in within) != (edge.target in within)]
+    callers = {edge.source for edge in crossing if edge.target in within}
+    left = [node.id for node in outside if node.id in callers]
+    right = [node.id for node in outside if node.id not in callers]
+    shift = NODE_WIDTH + _BESIDE if left else 0
+    far = shift + width + 2 * _BOX + _BESIDE
+    positions = {name: (x + shift + _BOX, y + _BOX_TOP) for name, (x, y) in positions.items()}
+    for names, x in ((left, 0.0), (right, far)):
+        positions |= _beside(names, x, crossing, positions, (height + _BOX_TOP + _BOX) / 2)
+    lift = min(0.0, *(y for _, y in positions.values()))
+    positions = {name: (x, y - lift) for name, (x, y) in positions.items()}
+    chains = [*core.chains]
+    for edge in crossing:
+        ends = sorted((edge.source, edge.target), key=lambda name: positions[name][0])
+        chains.append((edge, tuple(ends)))
+    box = (float(shift), -lift, width + 2 * _BOX, height + _BOX_TOP + _BOX)
+    total_height = max(box[1] + box[3], *(y + NODE_HEIGHT for _, y in positions.values()))
+    total_width = far + NODE_WIDTH if right else shift + box[2]
+    return Layout(positions, tuple(chains), total_width, total_height), box
+
+
+def _beside(
+    names: Sequence[str],
+    x: float,
+    edges: Sequence[GraphEdge],
+    positions: Mapping[str, tuple[float, float]],
+    middle: float,
+) -> dict[str, tuple[float, float]]:
+    """A column of nodes at the height of those that they are connected with."""
+    wanted: dict[str, float] = {}
+    for name in names:
+        ends = {end for edge in edges if name in (edge.source, edge.target) for end in (edge.source, edge.target)}
+        heights = [positions[end][1] for end in ends if end in positions]
+        wanted[name] = sum(heights) / len(heights) if heights else middle
+    ordered = sorted(names, key=lambda name: (wanted[name], name))
+    tops = _spread(ordered, [wanted[name] for name in ordered])
+    return {name: (x, top) for name, top in zip(ordered, tops, strict=True)}
 
 
 def _known_edges(edges: Iterable[GraphEdge], known: Iterable[str]) -> list[GraphEdge]:

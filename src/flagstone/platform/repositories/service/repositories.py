@@ -93,7 +93,13 @@ class RepositoryService:
         if commit is None:
             return []
         return [
-            TreeEntry(path=entry.path, type=entry.type, size=entry.size, executable=entry.executable)
+            TreeEntry(
+                path=entry.path,
+                type=entry.type,
+                size=entry.size,
+                executable=entry.executable,
+                object_id=entry.object_id,
+            )
             for entry in git.tree(commit)
         ]
 

@@ -339,6 +339,7 @@ def _change(item: Change) -> dict[str, Any]:
         "change": item.change,
         "at": item.at,
         "actor": item.actor,
+        "actor_name": item.actor_name,
         "commit": item.commit,
         "source": item.source,
         "fields": item.fields,

@@ -259,3 +259,5 @@ class Change:
     after: Mapping[str, Any] | None
     fields: tuple[str, ...] = field(default=())
     """Dotted paths that differ."""
+    actor_name: str = ""
+    """The actor in words."""

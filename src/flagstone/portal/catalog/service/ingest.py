@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 from flagstone.kernel.clock import Now, utc_now
 from flagstone.kernel.errors import Conflict, FlagstoneError, Invalid, NotFound, Temporary
 from flagstone.portal.catalog.model import Location
+from flagstone.portal.catalog.model.documents import children_of
 from flagstone.portal.catalog.model.draft import Draft
 from flagstone.portal.catalog.model.kinds import KindRegistry
 from flagstone.portal.catalog.service.declared import rules_of
@@ -123,7 +124,7 @@ class IngestService(SourceBook):
         self._settings = settings
         self._rules = rules_of(settings)
         self._now = now
-        self._sync = Sync(store, settings, now, self.next_read)
+        self._sync = Sync(store, settings, now, self.next_read, self._named)
         self._parser = Parser(kinds, self._rules, ctx, pool)
         self._settled = time.monotonic()
         self._stopping = False
@@ -344,6 +345,22 @@ class IngestService(SourceBook):
     def beside(self, location_ref: str, path: str) -> bytes:
         """A file beside an entity's file. Raises NotFound, Denied, Unavailable, Invalid."""
         return self.source(location_ref.partition(":")[0]).read_beside(location_ref, path, self._ctx)
+
+    def _named(self, location: Location, without: Collection[str]) -> set[str] | None:
+        """Ids of the locations that the Location entities of a location name; None when one cannot be resolved."""
+        source, found = self.source(location.type), set()
+        for entity in self._store.reader.entities(self._store.locations.declaring(location.id)).values():
+            for child in () if entity.ref in without else children_of(entity.data):
+                type_, target = child.type or location.type, child.target
+                try:
+                    if type_ == location.type:
+                        target = source.resolve(entity.source.ref.partition(":")[2], target)
+                except FlagstoneError:
+                    return None
+                known = self._store.locations.find(type_, target)
+                if known is not None:
+                    found.add(known.id)
+        return found
 
     def discard(self, location_ids: Sequence[str], *, actor: str) -> int:
         """Remove locations and what was read from them. Returns how many entities went."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from flagstone.kernel.paging import Page
 from flagstone.kernel.refs import parse_ref
 from flagstone.portal.catalog.model import CatalogQuery, Entity, EntityRow
 from flagstone.portal.catalog.model.codeowners import FILES, agrees, owners_of
+from flagstone.portal.catalog.service.actors import Actors
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.locations import LocationService
 from flagstone.portal.catalog.service.records import RecordService
@@ -89,6 +90,7 @@ class InsightService:
         locations: LocationService,
         *,
         tombstone_days: int = 30,
+        actors: Actors | None = None,
         now: Now = utc_now,
     ) -> None:
         self._store = store
@@ -97,6 +99,7 @@ class InsightService:
         self._records = records
         self._locations = locations
         self._days = tombstone_days
+        self._actors = actors or Actors()
         self._now = now
         self._lock = threading.Lock()
         self._counted: tuple[tuple[int, int], Counts] | None = None
@@ -162,8 +165,8 @@ class InsightService:
         return sorted(members, key=lambda member: (not member.direct, member.ref))
 
     def code_owners(self, entity: Entity) -> CodeOwners | None:
-        """What CODEOWNERS says of an entity's file; None when its repository is not hosted here or has no such file."""
-        if entity.source.location_type != "hosted":
+        """What CODEOWNERS says of an entity's file; None when its repository is not known or has no such file."""
+        if entity.source.location_type not in ("hosted", "git"):
             return None
         found = self._code_owners_file(entity)
         if found is None:
@@ -179,7 +182,9 @@ class InsightService:
         return CodeOwners(file, owners, same)
 
     def _code_owners_file(self, entity: Entity) -> tuple[str, str] | None:
-        repository = "/".join(entity.source.ref.removeprefix("hosted:").split("/")[:2])
+        repository = f"{entity.source.location_id} {entity.source.commit}"
+        if entity.source.location_type == "hosted":
+            repository = "/".join(entity.source.ref.removeprefix("hosted:").split("/")[:2])
         moment = time.monotonic()
         known = self._codeowners.get(repository)
         if known is not None and known[0] > moment:
@@ -198,11 +203,16 @@ class InsightService:
 
     def removed(self, *, cursor: str | None = None, limit: int | None = None) -> Page[Removed]:
         """Entities that were removed lately and are not there again, the latest first."""
-        return self._insight.removed(self._since(), cursor=cursor, limit=limit)
+        page = self._insight.removed(self._since(), cursor=cursor, limit=limit)
+        return replace(page, items=tuple(self._named(item) for item in page.items))
 
     def tombstone(self, ref: str) -> Removed | None:
         """The removal of an entity, if it is recent and the entity is not there again."""
-        return self._insight.get_removed(str(parse_ref(ref)), self._since())
+        found = self._insight.get_removed(str(parse_ref(ref)), self._since())
+        return None if found is None else self._named(found)
+
+    def _named(self, item: Removed) -> Removed:
+        return replace(item, actor_name=self._actors.name(item.actor))
 
     def restore(self, principal: Principal, ref: str) -> Entity:
         """Bring a removed entity back: read its source again, or register the location that it came from again.

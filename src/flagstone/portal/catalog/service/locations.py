@@ -62,8 +62,10 @@ class LocationBook:
         access: AccessService,
         audit: AuditLog,
         *,
+        readonly: bool = False,
         now: Now = utc_now,
     ) -> None:
+        self._readonly = readonly
         self._store = store
         self._ingest = ingest
         self._access = access
@@ -91,6 +93,15 @@ class LocationBook:
     def find(self, location_id: str) -> Location | None:
         """One location, or None."""
         return self._store.locations.get(location_id)
+
+    def check_writable(self) -> None:
+        """Raise Denied (``catalog.readonly``) when the settings alone say what is read."""
+        if self._readonly:
+            raise Denied(
+                "catalog.readonly",
+                "This operation is not allowed: the catalog is read-only.",
+                hint="An administrator adds locations to catalog.locations, or takes away catalog.readonly.",
+            )
 
     def origin_of(self, location: Location) -> Location | None:
         """The location of its own that leads to this one (itself, when it is one)."""
@@ -151,6 +162,7 @@ class LocationService(LocationBook):
         """
         type_, target = _cleaned(type_, target)
         self._access.check(principal, "catalog.location.create", resource=f"{type_}:{target}")
+        self.check_writable()
         known = self._store.locations.find(type_, target)
         if known is not None and known.origin != "child":
             raise Conflict(
@@ -173,6 +185,7 @@ class LocationService(LocationBook):
     def accept(self, type_: str, target: str, *, actor: str) -> Location:
         """Register what a run asked for. Twice is once; what cannot be read yet is tried again by the refresh loop."""
         type_, target = _cleaned(type_, target)
+        self.check_writable()
         self._ingest.source(type_)
         location = self._add(_SYSTEM, type_, target, "event", requested_by=actor)
         try:
@@ -186,12 +199,29 @@ class LocationService(LocationBook):
     ) -> int:
         """Take back what a run registered. Returns how many entities went; 0 when there was nothing.
 
-        The platform knows no owners: it let the run do this on behalf of ``owner``. Raises Denied when anything that
-        comes from the location belongs to somebody else, unless ``role`` may delete everywhere.
+        The platform knows no owners: it let the run do this on behalf of ``owner``. Raises Denied (which the
+        audit shows) when anything that comes from the location belongs to somebody else, unless ``role`` may delete
+        everywhere; and always when nobody registered it.
         """
         location = self._store.locations.find(*_cleaned(type_, target))
         if location is None:
             return 0
+        try:
+            self._check_withdrawal(location, owner, role)
+        except Denied as error:
+            detail = {"requested_by": actor, "owner": owner, "role": role, "reason": error.code}
+            self._audit.record(_SYSTEM, "catalog.location.delete", location.ref, outcome="denied", detail=detail)
+            raise
+        return self._remove(_SYSTEM, location, requested_by=actor)
+
+    def _check_withdrawal(self, location: Location, owner: str | None, role: str | None) -> None:
+        self.check_writable()
+        if location.origin in ("settings", "child"):
+            raise Denied(
+                "catalog.location_in_settings",
+                f"{location.ref} was not registered: the settings or another location name it.",
+                hint="It goes when it is no longer named there.",
+            )
         owners = self._store.reader.owners_of_locations(self._store.locations.below(location.id))
         if role not in _MAY_DELETE_ALL and owners != {owner}:
             theirs = ", ".join(sorted(owners)) or "nobody"
@@ -200,7 +230,6 @@ class LocationService(LocationBook):
                 f"{location.ref} brings entities of {theirs}, and the run acted for {owner}.",
                 hint="One of their owners or a maintainer may unregister it.",
             )
-        return self._remove(_SYSTEM, location, requested_by=actor)
 
     def withdraw_repository(self, repository: str, *, actor: str) -> int:
         """Remove every location that reads a hosted repository that is gone. Returns how many entities went."""
@@ -322,6 +351,8 @@ class LocationService(LocationBook):
 
     def check_delete(self, principal: Principal, location: Location) -> None:
         """Raise Denied unless the principal may remove what a location brings."""
+        if location.origin != "settings":
+            self.check_writable()
         owner = self._owner(principal, location)
         self._access.check(principal, "catalog.location.delete", owner=owner, resource=location.ref)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from flagstone.kernel.errors import Invalid
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
+from flagstone.portal.catalog.service.actors import Actors
 from flagstone.portal.catalog.service.records import differences
 from flagstone.portal.catalog.store import MomentStore
 
@@ -26,13 +27,16 @@ class Became:
     commit: str | None
     changes: int
     """How many changes it took."""
+    actor_name: str = ""
+    """The actor in words."""
 
 
 class MomentService:
     """Answers come in order of the refs, paged by cursor."""
 
-    def __init__(self, store: MomentStore) -> None:
+    def __init__(self, store: MomentStore, actors: Actors | None = None) -> None:
         self._store = store
+        self._actors = actors or Actors()
 
     def at(
         self, moment: datetime, *, kind: str = "", text: str = "", cursor: str | None = None, limit: int | None = None
@@ -67,6 +71,7 @@ class MomentService:
                 item.actor,
                 item.commit,
                 item.changes,
+                self._actors.name(item.actor),
             )
             for item in found[:size]
         )

@@ -15,6 +15,7 @@ from flagstone.kernel.errors import FlagstoneError, NotFound
 from flagstone.kernel.paging import Page
 from flagstone.kernel.refs import parse_ref
 from flagstone.portal.catalog.model import CatalogProblem, Change, Entity, Relation
+from flagstone.portal.catalog.service.actors import Actors
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.ingest import IngestService
 from flagstone.portal.catalog.store import CatalogStore
@@ -37,9 +38,15 @@ class RecordService:
     """Problems, history, source and files beside it."""
 
     def __init__(
-        self, store: CatalogStore, catalog: CatalogService, ingest: IngestService, access: AccessService
+        self,
+        store: CatalogStore,
+        catalog: CatalogService,
+        ingest: IngestService,
+        access: AccessService,
+        actors: Actors | None = None,
     ) -> None:
         self._store = store
+        self._actors = actors or Actors()
         self._catalog = catalog
         self._ingest = ingest
         self._access = access
@@ -71,12 +78,17 @@ class RecordService:
     def history(self, ref: str, *, cursor: str | None = None, limit: int | None = None) -> Page[Change]:
         """A page of changes, newest first, with the fields that differ."""
         page = self._store.records.history(str(parse_ref(ref)), cursor=cursor, limit=limit)
-        changes = tuple(replace(change, fields=differences(change.before, change.after)) for change in page.items)
+        changes = tuple(
+            replace(self._named(change), fields=differences(change.before, change.after)) for change in page.items
+        )
         return Page(changes, page.next_cursor)
 
     def versions(self, ref: str, limit: int = 200) -> list[Change]:
         """The latest changes in short, newest first: what can be compared."""
-        return list(self._store.records.history(str(parse_ref(ref)), limit=limit).items)
+        return [self._named(change) for change in self._store.records.history(str(parse_ref(ref)), limit=limit).items]
+
+    def _named(self, change: Change) -> Change:
+        return replace(change, actor_name=self._actors.name(change.actor))
 
     def at(self, ref: str, moment: datetime) -> tuple[Mapping[str, Any] | None, Change | None]:
         """What an entity was at a moment (None: it was not there), and the change that made it so."""
@@ -86,7 +98,7 @@ class RecordService:
             page = self._store.records.history(wanted, cursor=cursor, limit=100)
             for change in page.items:
                 if change.at <= moment:
-                    return change.after, change
+                    return change.after, self._named(change)
             cursor = page.next_cursor
             if cursor is None:
                 return None, None

@@ -8,7 +8,7 @@ A read that is cut off leaves whole entities, deletes nothing, and the next one 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,16 +43,26 @@ class Report:
     unchanged: bool = False
 
 
+Named = Callable[[Location, Collection[str]], set[str] | None]
+"""Ids of the locations that the Location entities of a location name, without some refs; None: not all is known."""
+
+
 class Sync:
     """Writes what was read."""
 
     def __init__(
-        self, store: CatalogStore, settings: CatalogSettings, now: Now, next_read: Callable[[datetime], datetime]
+        self,
+        store: CatalogStore,
+        settings: CatalogSettings,
+        now: Now,
+        next_read: Callable[[datetime], datetime],
+        named: Named,
     ) -> None:
         self._store = store
         self._settings = settings
         self._now = now
         self._next_read = next_read
+        self._named = named
         self._together = Together(store)
 
     def together(self) -> AbstractContextManager[None]:
@@ -105,14 +115,15 @@ class Sync:
             if location is None or location.generation != seen.generation:
                 return None
             children = self._add_children(location, parsed.children, now)
-            gone, gone_locations = self._gone(location, reading, children)
+            gone, gone_locations, dropped = self._gone(location, reading, children)
             held = self._guard(location, gone)
             affected: set[str] = set()
             if held is None:
                 affected = self._remove(location, gone, gone_locations, actor, now)
                 self._store.files.forget(location.id, reading.gone)
-                if not parsed.keep_children and not reading.delta:
-                    self._store.locations.link(location.id, children)
+                if not parsed.keep_children:
+                    kept = self._store.locations.children(location.id) - dropped if reading.delta else children
+                    self._store.locations.link(location.id, kept)
             removed = gone if held is None else []
             held = held or (location.held if is_dropped(location) else None)
             problems = [*parsed.problems, *reading.conflicts, *_held_problem(held, location)]
@@ -216,7 +227,10 @@ class Sync:
         self._store.locations.link(location.id, ids | self._store.locations.children(location.id))
         return ids
 
-    def _gone(self, location: Location, reading: Reading, children: set[str]) -> tuple[list[Stored], set[str]]:
+    def _gone(
+        self, location: Location, reading: Reading, children: set[str]
+    ) -> tuple[list[Stored], set[str], set[str]]:
+        """Entities, locations that nothing leads to any more, and the links to children that end."""
         parsed = reading.merged.parsed
         if reading.missing or reading.gone:
             self._together.write()
@@ -231,15 +245,17 @@ class Sync:
             and stored.source_path not in parsed.kept_paths
             and not parsed.keep_all
         ]
-        if parsed.keep_children or reading.delta:
-            return gone, set()
-        links = self._store.locations.children(location.id) - children
+        links = set() if parsed.keep_children else self._store.locations.children(location.id) - children
+        if links and reading.delta:
+            # A delta names only what changed: what the other files name is asked of the catalog.
+            named = self._named(location, {stored.ref for stored in gone})
+            links = set() if named is None else links - named
         if not links:
-            return gone, set()
+            return gone, set(), set()
         self._together.write()
         locations = self._store.locations.unreachable(without_links=[(location.id, child) for child in links])
         gone += self._store.writer.of_locations(locations).values()
-        return gone, locations
+        return gone, locations, links
 
     def _guard(self, location: Location, gone: Sequence[Stored]) -> Held | None:
         if len(gone) <= self._settings.deletion_guard_minimum:

@@ -26,6 +26,8 @@ class Removed:
     commit: str | None
     source: str
     """``type:target`` of the location that no longer brings it, or ``unregistered``."""
+    actor_name: str = ""
+    """The actor in words."""
 
 
 class InsightStore:

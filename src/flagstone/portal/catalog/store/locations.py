@@ -7,12 +7,28 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy import tuple_ as row_of
 
 from flagstone.kernel.ids import new_id
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.portal.catalog.model import Held, Location, LocationOrigin
+from flagstone.portal.catalog.model.predicates import All, AnyOf, Has, Not, Predicate, Starts
 from flagstone.portal.catalog.store import origins
 from flagstone.portal.catalog.store.reading import chunks
 from flagstone.portal.catalog.store.tables import entities, files, location_links, locations, problems
@@ -81,6 +97,12 @@ class LocationTree:
         links = links.union(select(location_links.c.child_id).join(links, location_links.c.parent_id == links.c.id))
         with self._db.read() as conn:
             return {id_, *conn.execute(select(links.c.id)).scalars()}
+
+    def declaring(self, id_: str) -> list[str]:
+        """Refs of the Location entities that were read from a location itself."""
+        statement = select(entities.c.ref).where(entities.c.location_id == id_, entities.c.kind == "location")
+        with self._db.read() as conn:
+            return sorted(conn.execute(statement).scalars())
 
     def naming(self, id_: str) -> list[str]:
         """Refs of the Location entities in the locations that lead to this one."""
@@ -205,6 +227,26 @@ class LocationReader(LocationTree):
         )
         with self._db.read() as conn:
             return [(row.id, row.type, row.target, row.ref) for row in conn.execute(statement)]
+
+    def search(
+        self, origins_: Collection[str], predicate: Predicate | None, *, after: str, limit: int
+    ) -> tuple[int, list[tuple[str, str, str, str]]]:
+        """How many locations of some origins match, and those of them after an id, as :meth:`registered` gives them."""
+        own = literal(origins.PREFIX) + locations.c.id
+        joined = locations.join(entities, entities.c.location_id == own)
+        where = [locations.c.origin.in_(list(origins_))]
+        with self._db.read() as conn:
+            if predicate is not None:
+                where.append(_matching(predicate, sqlite=conn.dialect.name == "sqlite"))
+            total = conn.execute(select(func.count()).select_from(joined).where(*where)).scalar_one()
+            statement = (
+                select(locations.c.id, locations.c.type, locations.c.target, entities.c.ref)
+                .select_from(joined)
+                .where(*where, locations.c.id > after)
+                .order_by(locations.c.id)
+                .limit(limit)
+            )
+            return int(total), [(row.id, row.type, row.target, row.ref) for row in conn.execute(statement)]
 
     def stand_in(self, id_: str) -> str | None:
         """The ref of the entity that stands for a location."""
@@ -367,3 +409,26 @@ def _location(row: Row[Any]) -> Location:
         created_by=row.created_by,
         entities=row.entities,
     )
+
+
+def _matching(predicate: Predicate, *, sqlite: bool) -> ColumnElement[bool]:
+    """SQL about a location; letter case does not count (on SQLite: that of ASCII letters)."""
+    if isinstance(predicate, Not):
+        return not_(_matching(predicate.part, sqlite=sqlite))
+    if isinstance(predicate, All):
+        return and_(true(), *(_matching(part, sqlite=sqlite) for part in predicate.parts))
+    if isinstance(predicate, AnyOf):
+        return or_(false(), *(_matching(part, sqlite=sqlite) for part in predicate.parts))
+
+    def lowered(text: str) -> str:
+        sound = text.replace("\0", "\ufffd")
+        return sound.translate(_ASCII_LOWER) if sqlite else sound.lower()
+
+    if isinstance(predicate, Starts):
+        prefix = lowered(predicate.prefix)
+        return func.substr(func.lower(locations.c[predicate.key]), 1, len(prefix)) == prefix
+    assert isinstance(predicate, Has)
+    return func.lower(locations.c[predicate.key]).in_([lowered(value) for value in predicate.values or ()])
+
+
+_ASCII_LOWER = {number: number + 32 for number in range(ord("A"), ord("Z") + 1)}

@@ -142,8 +142,8 @@ class EntityReader:
         return found
 
     def options(self, kinds: Collection[str], text: str, limit: int) -> list[EntityRow]:
-        """Rows to choose from: those whose name starts with the text first."""
-        statement = select(*_ROW_COLUMNS)
+        """Rows to choose from: those whose name starts with the text first. What stands for a location is left out."""
+        statement = select(*_ROW_COLUMNS).where(entities.c.sort_name >= " ")
         text = queries.sound([text])[0]
         if kinds:
             statement = statement.where(entities.c.kind.in_(queries.sound(kinds)))

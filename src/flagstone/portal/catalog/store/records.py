@@ -47,6 +47,11 @@ class RecordStore:
             conn.execute(delete(problems).where(*where))
             conn.execute(insert(problems), row)
 
+    def forget_problem(self, id_: str) -> bool:
+        """Remove one problem; whether it was there."""
+        with self._db.write() as conn:
+            return conn.execute(delete(problems).where(problems.c.id == id_)).rowcount > 0
+
     def drop_problem(self, location_id: str, code: str) -> None:
         """Remove the problem of a location with a code; none is fine."""
         with self._db.write() as conn:

@@ -76,7 +76,7 @@ def compare(records: RecordService, ref: str, start: str, end: str, *, split: bo
 
 def _label(change: Change) -> str:
     word = {"created": "added", "updated": "changed", "deleted": "removed"}[change.change]
-    return f"{change.at:%Y-%m-%d %H:%M:%S} {word} by {change.actor}"
+    return f"{change.at:%Y-%m-%d %H:%M:%S} {word} by {change.actor_name}"
 
 
 def owning(change: Change) -> Owning | None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from flagstone.portal.catalog.model import CatalogQuery, Graph, Relation
+from flagstone.portal.catalog.model import CatalogQuery, Relation
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.insight import InsightService
-from flagstone.portal.catalog.web.drawing import draw
+from flagstone.portal.catalog.web.drawing import Bounded, draw, draw_bounded
 from flagstone.portal.catalog.web.own_cards import OwnCard, entity_of, kind_of, ref_of
 from flagstone.portal.catalog.web.views import link_of
 from flagstone.sdk import CardContext, Rendered
 
 _FEW = 24
 _CHART_NODES = 24
-_INSIDE_NODES = 40
+_INSIDE_NODES, _OUTSIDE_NODES = 40, 24
+_MOST_LOOKED_AT = 400
+_NO_CROSSING = frozenset({"ownedBy", "ownerOf", "partOf", "hasPart", "memberOf", "hasMember"})
 
 
 class MembersCard(OwnCard):
@@ -118,7 +120,7 @@ class TeamsCard(OwnCard):
 
 
 class InsideCard(OwnCard):
-    """What lies inside a system or a domain, and how these parts hang together."""
+    """A system or domain as a box: what lies inside, how these parts hang together, and what crosses the boundary."""
 
     id = "catalog.inside"
     order = 15
@@ -132,34 +134,57 @@ class InsideCard(OwnCard):
         return kind_of(ctx) in ("system", "domain") and any(item["type"] == "hasPart" for item in found)
 
     def render(self, ctx: CardContext) -> Rendered:
-        """The parts with the relations among them; in a domain the systems with theirs."""
-        ref = ref_of(entity_of(ctx))
-        graph = inside(self._catalog, ref, deep=kind_of(ctx) == "domain")
-        label = f"Parts of {entity_of(ctx)['metadata']['name']} and their relations"
-        drawing = draw(graph, self._catalog.kinds, label=label)
+        """A system with its components, APIs and resources; a domain with its systems, and what their parts need."""
+        entity = entity_of(ctx)
+        ref, kind = ref_of(entity), kind_of(ctx)
+        name = str(entity["metadata"].get("title") or entity["metadata"]["name"])
+        found = bounded(self._catalog, ref, domain=kind == "domain")
+        drawing = draw_bounded(
+            found,
+            self._catalog.kinds,
+            title=f"{name} ({self._catalog.kinds.label(kind)})",
+            label=f"{name}, its parts, and what crosses its boundary",
+        )
         path = ref.replace(":", "/", 1)
-        values = {"title": "Inside", "icon": "layers", "drawing": drawing, "hidden": graph.hidden, "path": path}
+        values = {"title": "Inside", "icon": "layers", "drawing": drawing, "hidden": found.hidden, "path": path}
         return Rendered("catalog/_card_picture.html", values)
 
 
-def inside(catalog: CatalogService, ref: str, *, deep: bool) -> Graph:
-    """The parts of a whole (and theirs, when ``deep``), and every declared relation between two of them."""
+def bounded(catalog: CatalogService, ref: str, *, domain: bool) -> Bounded:
+    """The parts of a whole, every declared relation among them, and those that cross its boundary.
+
+    In a domain the parts of its systems count as the system, and what lies outside as the system that it belongs to.
+    """
     parts = _parts(catalog, [ref])
-    members = [ref, *parts]
-    if deep:
-        members += [part for part in _parts(catalog, parts) if part not in members]
-    shown = members[:_INSIDE_NODES]
-    known = set(shown)
+    stands_for = {part: part for part in parts}
+    if domain:
+        for whole, related in _relations(catalog, parts[:_INSIDE_NODES]).items():
+            for type_, target in related:
+                if type_ == "hasPart":
+                    stands_for.setdefault(target, whole)
+    related_to = _relations(catalog, list(stands_for)[:_MOST_LOOKED_AT])
+    others = {target for related in related_to.values() for type_, target in related if type_ not in _NO_CROSSING}
+    rows = catalog.rows({*others, *parts} - {ref})
+    for target in sorted(others - stands_for.keys() - {ref}):
+        row = rows.get(target)
+        stands_for[target] = row.system if domain and row is not None and row.system else target
     edges: dict[Relation, None] = {}
-    for source, related in _relations(catalog, shown).items():
+    for source, related in related_to.items():
         for type_, target in related:
-            if target in known and type_ in catalog.kinds.forward and type_ != "ownedBy":
-                edges[Relation(source, type_, target)] = None
-    # A line from every part to the whole would hide how they hang together: those that lead on to others need none.
-    leading = {edge.source for edge in edges if edge.type != "partOf"}
-    edges = {edge: None for edge in edges if edge.type != "partOf" or edge.source not in leading}
-    depth = {member: 0 if member == ref else len(shown) for member in shown}
-    return Graph(ref, tuple(shown), catalog.rows(shown), tuple(edges), depth, len(members) - len(shown))
+            first, second = stands_for[source], stands_for.get(target, ref)
+            if type_ in _NO_CROSSING or first == second or ref in (first, second):
+                continue
+            if type_ in catalog.kinds.forward:
+                edges[Relation(first, type_, second)] = None
+            else:
+                edges[Relation(second, catalog.kinds.opposites.get(type_, type_), first)] = None
+    inside = parts[:_INSIDE_NODES]
+    touching = {end for edge in edges for end in (edge.source, edge.target)} - {*parts}
+    outside = sorted(touching)[:_OUTSIDE_NODES]
+    missing = touching - rows.keys()
+    known = {**rows, **(catalog.rows(missing) if missing else {})}
+    hidden = len(parts) - len(inside) + len(touching) - len(outside)
+    return Bounded(tuple(inside), tuple(outside), tuple(edges), known, hidden)
 
 
 def _relations(catalog: CatalogService, refs: Sequence[str]) -> Mapping[str, list[tuple[str, str]]]:

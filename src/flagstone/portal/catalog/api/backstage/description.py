@@ -61,6 +61,11 @@ DESCRIPTIONS: dict[str, dict[str, Any]] = {
     "GET /locations/{location_id}": _operation("One location", path=("location_id",)),
     "PUT /locations/{location_id}": _operation("Read a location from elsewhere", path=("location_id",), body=True),
     "DELETE /locations/{location_id}": _operation("Unregister a location", 204, path=("location_id",)),
+    "GET /entities/unprocessed/failed": _operation("Documents that did not become entities, with what is wrong"),
+    "GET /entities/unprocessed/pending": _operation("Locations that were not read yet"),
+    "DELETE /entities/unprocessed/delete/{entity_id}": _operation(
+        "Forget what is wrong until the next read", 204, path=("entity_id",)
+    ),
     "POST /refresh": _operation("Read an entity's source again soon", body=True),
     "POST /analyze-location": _operation("What is at an address", body=True),
     "POST /validate-entity": _operation("Validate an entity", body=True),

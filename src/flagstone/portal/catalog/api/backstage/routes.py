@@ -18,7 +18,12 @@ from flagstone.kernel.actor import Principal
 from flagstone.portal.catalog.api.backstage.answers import Answers
 from flagstone.portal.catalog.api.backstage.description import DESCRIPTIONS
 from flagstone.portal.catalog.api.backstage.parameters import Body, Parameters, bad
-from flagstone.portal.catalog.service.backstage import BackstageLocations, BackstageReads, BackstageValidation
+from flagstone.portal.catalog.service.backstage import (
+    BackstageLocations,
+    BackstageReads,
+    BackstageUnprocessed,
+    BackstageValidation,
+)
 from flagstone.portal.catalog.service.backstage.cache import RevisionCache
 from flagstone.sdk.guards import Guard, permit
 
@@ -38,6 +43,7 @@ class BackstageServices:
     reads: BackstageReads
     locations: BackstageLocations
     validation: BackstageValidation
+    unprocessed: BackstageUnprocessed
 
 
 class _DirectRoute(APIRoute):
@@ -115,6 +121,7 @@ def router(services: BackstageServices) -> APIRouter:
     _reads(api, answers, memory)
     _one_entity(api, services, answers, memory)
     _locations(api, services)
+    _unprocessed(api, services)
     _tools(api, services)
     return api
 
@@ -254,6 +261,22 @@ def _locations(api: APIRouter, services: BackstageServices) -> None:
     _add(api, "GET", "/locations/{location_id}", read, one)
     _add(api, "PUT", "/locations/{location_id}", create, move)
     _add(api, "DELETE", "/locations/{location_id}", "catalog.location.delete", unregister)
+
+
+def _unprocessed(api: APIRouter, services: BackstageServices) -> None:
+    async def failed(request: Request, principal: Principal) -> Response:
+        return JSONResponse({"type": "failed", "entities": await run_in_threadpool(services.unprocessed.failed)})
+
+    async def pending(request: Request, principal: Principal) -> Response:
+        return JSONResponse({"type": "pending", "entities": await run_in_threadpool(services.unprocessed.pending)})
+
+    async def forget(request: Request, principal: Principal) -> Response:
+        await run_in_threadpool(services.unprocessed.forget, principal, request.path_params["entity_id"])
+        return Response(status_code=204)
+
+    _add(api, "GET", "/entities/unprocessed/failed", "catalog.location.read", failed)
+    _add(api, "GET", "/entities/unprocessed/pending", "catalog.location.read", pending)
+    _add(api, "DELETE", "/entities/unprocessed/delete/{entity_id}", "catalog.entity.delete", forget)
 
 
 def _tools(api: APIRouter, services: BackstageServices) -> None:

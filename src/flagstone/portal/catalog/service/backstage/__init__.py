@@ -2,6 +2,7 @@
 
 from flagstone.portal.catalog.service.backstage.locations import BackstageLocations
 from flagstone.portal.catalog.service.backstage.reads import BackstageReads
+from flagstone.portal.catalog.service.backstage.unprocessed import BackstageUnprocessed
 from flagstone.portal.catalog.service.backstage.validation import BackstageValidation
 
-__all__ = ["BackstageLocations", "BackstageReads", "BackstageValidation"]
+__all__ = ["BackstageLocations", "BackstageReads", "BackstageUnprocessed", "BackstageValidation"]

@@ -18,6 +18,7 @@ from flagstone.kernel.refs import parse_ref
 from flagstone.portal.catalog.model import Entity, Location
 from flagstone.portal.catalog.model.cursors import decode, encode, malformed
 from flagstone.portal.catalog.model.documents import children_of
+from flagstone.portal.catalog.model.predicates import All, AnyOf, Has, Not, Predicate, Starts
 from flagstone.portal.catalog.service.documents import Child
 from flagstone.portal.catalog.service.ingest import IngestService
 from flagstone.portal.catalog.service.locations import LocationService
@@ -25,6 +26,7 @@ from flagstone.portal.catalog.store import CatalogStore
 from flagstone.portal.catalog.store.origins import PREFIX, document, generated_name
 
 _MAX_TRIED = 50
+_MAX_DEPTH = 20
 _REGISTERED = ("user", "event")
 
 
@@ -93,16 +95,13 @@ class BackstageLocations:
             if not isinstance(value.get("lastId"), str):
                 raise malformed()
             query, after = value.get("query"), value["lastId"]
-        if query is not None:
-            _matches(
-                dict.fromkeys(("id", "type", "target"), ""), query
-            )  # a wrong query is wrong without locations, too
-        found = [item for item in self.all() if query is None or _matches(item.as_dict(), query)]
-        rest = [item for item in found if item.id > after]
+        where = None if query is None else _parsed(query)
+        total, rows = self._store.locations.search(_REGISTERED, where, after=after, limit=limit + 1)
+        found = [Registered(*row) for row in rows]
         following = None
-        if len(rest) > limit:
-            following = encode({"lastId": rest[limit - 1].id, **({} if query is None else {"query": query})})
-        return rest[:limit], len(found), following
+        if len(found) > limit:
+            following = encode({"lastId": found[limit - 1].id, **({} if query is None else {"query": query})})
+        return found[:limit], total, following
 
     def get(self, location_id: str) -> Registered:
         """One. Raises NotFound (``catalog.no_location``)."""
@@ -126,6 +125,7 @@ class BackstageLocations:
     def register(self, principal: Principal, type_: str, target: str, *, refresh_known: bool) -> Registered:
         """Register; it is read soon. Raises Conflict when it is there, unless it shall then be read again."""
         type_, target = self._allowed(principal, type_, target)
+        self._locations.check_writable()
         known = self._store.locations.find(type_, target)
         if known is not None and known.origin != "child":
             if not refresh_known:
@@ -207,6 +207,7 @@ class BackstageLocations:
             self._locations.unregister(principal, entity.source.location_id.removeprefix(PREFIX))
             return
         self._access.check(principal, "catalog.entity.delete", owner=entity.owner, resource=entity.ref)
+        self._locations.check_writable()
         with self._store.transaction():
             self._store.lock()
             gone = list(self._store.writer.of_refs([entity.ref]).values())
@@ -304,34 +305,35 @@ class BackstageLocations:
         self._wake()
 
 
-def _matches(item: dict[str, str], query: object) -> bool:
-    """Locations are few, and have three fields: their queries are answered here."""
+def _parsed(query: object, depth: int = 0) -> Predicate:
+    """The predicate of a query about the three fields of locations."""
     if not isinstance(query, dict):
         raise _bad_query("must be an object")
-    return all([_holds(item, key, value) for key, value in query.items()])  # noqa: C419  every part is checked
+    if depth > _MAX_DEPTH:
+        raise _bad_query(f"is nested more than {_MAX_DEPTH} times")
+    return All(tuple(_part(key, value, depth) for key, value in query.items()))
 
 
-def _holds(item: dict[str, str], key: str, value: Any) -> bool:
+def _part(key: str, value: Any, depth: int) -> Predicate:
     if key == "$not":
-        return not _matches(item, value)
+        return Not(_parsed(value, depth + 1))
     if key in ("$all", "$any"):
         if not isinstance(value, list):
             raise _bad_query(f"{key} must be a list")
-        parts = [_matches(item, part) for part in value]
-        return all(parts) if key == "$all" else any(parts)
+        parts = tuple(_parsed(part, depth + 1) for part in value)
+        return All(parts) if key == "$all" else AnyOf(parts)
     if key not in ("id", "type", "target"):
         raise _bad_query(f"locations have no field {key:.50}")
-    text = item[key].lower()
     if isinstance(value, str):
-        return text == value.lower()
+        return Has(key, (value,))
     if isinstance(value, dict) and len(value) == 1:
         ((operator, operand),) = value.items()
         if operator == "$in" and isinstance(operand, list) and all(isinstance(part, str) for part in operand):
-            return text in {part.lower() for part in operand}
+            return Has(key, tuple(operand))
         if operator == "$hasPrefix" and isinstance(operand, str):
-            return text.startswith(operand.lower())
+            return Starts(key, operand)
         if operator == "$exists" and isinstance(operand, bool):
-            return operand
+            return All() if operand else AnyOf()
     raise _bad_query(f"{json.dumps(value, default=str)[:80]} is nothing to compare {key} with")
 
 
