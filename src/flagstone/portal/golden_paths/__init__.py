@@ -9,6 +9,7 @@ self_service.
 from flagstone.portal.golden_paths.model import GoldenPath, golden_path, unregistered, workflow
 from flagstone.portal.golden_paths.model.cases import Case, golden_files, judge_case, judge_refusal, read_cases
 from flagstone.portal.golden_paths.model.checking import Finding
+from flagstone.portal.golden_paths.model.plans import PlanFacts, read_plan
 from flagstone.portal.golden_paths.service import FormFieldRegistry, GoldenPathService, check_text
 
 __all__ = [
@@ -17,12 +18,14 @@ __all__ = [
     "FormFieldRegistry",
     "GoldenPath",
     "GoldenPathService",
+    "PlanFacts",
     "check_text",
     "golden_files",
     "golden_path",
     "judge_case",
     "judge_refusal",
     "read_cases",
+    "read_plan",
     "unregistered",
     "workflow",
 ]

@@ -42,8 +42,6 @@ class GoldenPath:
     version: str
     approvals: Any = None
     """Who has to agree before the first step, as the template writes it (``spec.approvals``)."""
-    approvals: Any = None
-    """Who has to agree before the first step, as the template writes it (``spec.approvals``)."""
     file: str = ""
     """Its file as people know it."""
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -93,7 +91,6 @@ def golden_path(entity: Entity, features: frozenset[str] = frozenset()) -> Golde
         labels=_labels(spec),
         base=entity.source.ref,
         version=_digest(entity),
-        approvals=spec.get("approvals"),
         approvals=spec.get("approvals"),
         file=entity.source.path,
         document=entity.data,

@@ -8,9 +8,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from flagstone.contracts.approvals import ApprovalRule, approver
-from pydantic import ValidationError
-
-from flagstone.contracts.approvals import ApprovalRule, approver
 from flagstone.contracts.runs import StepDefinition, WorkflowDefinition
 from flagstone.kernel.errors import Invalid, Problem
 from flagstone.kernel.refs import parse_ref
@@ -39,7 +36,6 @@ def workflow(path: GoldenPath, values: Mapping[str, Any]) -> WorkflowDefinition:
         Problem(f"two steps have the id {name!r}", field="spec.steps", hint="Give each step an id of its own.")
         for name in sorted({name for name in ids if ids.count(name) > 1})
     ]
-    rules = approval_rules(path.approvals, problems)
     rules = approval_rules(path.approvals, problems)
     if problems:
         raise Invalid(

@@ -198,6 +198,8 @@ def _waits_for(run: RunView, now: datetime) -> str:
             "" if waited < _PATIENCE else f"It waits for a free worker, since {duration(waited)}. It starts by itself."
         )
     if run.state == "waiting":
+        if any(step.wait is not None and step.wait.kind in ("approval", "input") for step in run.steps):
+            return ""  # The page says who is asked for what.
         return "It waits for something outside, and goes on by itself."
     if run.state == "unknown":
         return (

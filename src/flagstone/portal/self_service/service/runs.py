@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flagstone.contracts.gateway import GatewayInfo, RunGateway, RunQuery
 from flagstone.contracts.runs import RunEvent, RunSummary, RunView
@@ -15,7 +16,7 @@ from flagstone.kernel.errors import FlagstoneError, NotFound
 from flagstone.kernel.paging import Page
 from flagstone.portal.catalog import CatalogService
 from flagstone.portal.self_service.model import ACTIVE
-from flagstone.portal.self_service.permissions import RUN_CHANGE
+from flagstone.portal.self_service.permissions import RUN_ANSWER, RUN_CHANGE
 
 _COUNT_SECONDS = 3.0
 _EVENTS = 1000
@@ -116,6 +117,15 @@ class RunReader:
         run = act()
         self._audit.record(principal, f"self_service.run.{verb}", f"run:{run.id}")
         return run
+
+    def may_answer(self, principal: Principal) -> bool:
+        """Whether a person may answer steps at all."""
+        return self._access.decide(principal, RUN_ANSWER).allowed
+
+    def answer(self, principal: Principal, run_id: str, step_id: str, values: Mapping[str, Any]) -> RunView:
+        """Answer a step that asks for input. Raises Denied, Conflict, Invalid with each fault and its field."""
+        self._access.check(principal, RUN_ANSWER, resource=f"run:{run_id}")
+        return self.gateway.answer_run(run_id, step_id, dict(values), principal)
 
     def events(self, principal: Principal, run_id: str, after: int = 0) -> Iterator[Sequence[RunEvent]]:
         """All events so far, in portions."""

@@ -25,6 +25,7 @@ from flagstone.portal.self_service.model.timelines import Difference, Timeline, 
 from flagstone.portal.self_service.permissions import RUN_CHANGE, RUN_READ
 from flagstone.portal.self_service.service import Proof, RunReader, follow_run
 from flagstone.portal.self_service.web.streams import cursor_of, stream
+from flagstone.portal.self_service.web.waiting import Typed, WaitingPart, waiting_part, waiting_routes
 from flagstone.toolkit.web.diff import diff_lines
 from flagstone.toolkit.web.markdown import render_markdown
 from flagstone.toolkit.web.pages import Pages
@@ -77,6 +78,8 @@ class RunPage:
     timeline: Timeline
     before_href: str | None
     """Where this run is compared with the one before of the same template."""
+    waiting: WaitingPart
+    may_answer: bool
 
 
 def run_lines(runs: tuple[RunSummary, ...]) -> tuple[RunLine, ...]:
@@ -88,7 +91,9 @@ def run_lines(runs: tuple[RunSummary, ...]) -> tuple[RunLine, ...]:
     )
 
 
-def run_page(runs: RunReader, principal: Principal, run_id: str, step: str = "") -> RunPage:
+def run_page(
+    runs: RunReader, principal: Principal, run_id: str, step: str = "", typed: Typed | None = None
+) -> RunPage:
     """Everything that the page of a run shows. Raises NotFound."""
     run = runs.get(principal, run_id)
     failed = next((item for item in run.steps if item.state in ("failed", "unknown")), None)
@@ -107,6 +112,8 @@ def run_page(runs: RunReader, principal: Principal, run_id: str, step: str = "")
         step=step,
         timeline=timeline(run, utc_now()),
         before_href=_before(runs, principal, run),
+        waiting=waiting_part(runs, principal, run, active=run.state in ACTIVE, typed=typed),
+        may_answer=runs.may_answer(principal),
     )
 
 
@@ -210,8 +217,10 @@ def run_routes(routes: APIRouter, runs: RunReader, pages: Pages) -> None:
     ) -> Response:
         """One run, by id or number; ``part`` names what a page that is open already fetches again."""
         page = run_page(runs, principal, run_id, step)
-        fragment = "self_service/_run_details.html" if part == "details" else "self_service/_run_head.html"
+        fragment = f"self_service/_run_{part if part in ('details', 'waiting') else 'head'}.html"
         return pages.render(request, "self_service/run.html", page, fragment=fragment)
+
+    _answer_routes(routes, runs, pages)
 
     @routes.get("/runs/{run_id}/stream")
     async def stream_run(
@@ -247,6 +256,14 @@ def run_routes(routes: APIRouter, runs: RunReader, pages: Pages) -> None:
     ) -> Response:
         """Go on from the failed step."""
         return RedirectResponse(f"/runs/{runs.retry(principal, run_id, from_step or None).number}", 303)
+
+
+def _answer_routes(routes: APIRouter, runs: RunReader, pages: Pages) -> None:
+    def answered(request: Request, principal: Principal, run_id: str, typed: Typed, status: int) -> Response:
+        page = run_page(runs, principal, run_id, typed=typed)
+        return pages.render(request, "self_service/run.html", page, status=status)
+
+    waiting_routes(routes, runs, answered)
 
 
 def list_or_explain(runs: RunReader, principal: Principal, **query: Any) -> tuple[tuple[RunSummary, ...], str]:
