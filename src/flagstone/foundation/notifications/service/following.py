@@ -1,0 +1,78 @@
+"""What happened in the platform, put into words for those whom it concerns."""
+
+from __future__ import annotations
+
+from flagstone.contracts.events import Event
+from flagstone.foundation.notifications.model import Notification
+from flagstone.foundation.notifications.service.notifier import Notifier
+
+
+class Follower:
+    """Handles events; the same one again tells nobody twice."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+
+    def heard(self, event: Event) -> None:
+        """Tell about an event, when there is something to tell."""
+        notification = in_words(event)
+        if notification is not None:
+            self._notifier.send(notification, key=event.id)
+
+
+def in_words(event: Event) -> Notification | None:
+    """The notification about an event; None for one that nobody needs to be told of."""
+    if event.type == "approval.requested":
+        return _requested(event)
+    if event.type == "approval.decided":
+        return _decided(event)
+    if event.type == "run.changed" and event.data.get("state") in ("failed", "succeeded"):
+        return _ended(event)
+    return None
+
+
+def _requested(event: Event) -> Notification:
+    run = f"Run {event.data['number']}"
+    asked = event.data.get("of")
+    facts = [("Run", str(event.data["number"]))]
+    facts += [(label, _text(event, key)) for label, key in (("Asked by", "by_name"), ("Until", "expires_at"))]
+    return Notification(
+        "approval.requested",
+        f"Your approval is asked for: {event.data['title']}",
+        _text(event, "message") or f"{run} waits until it is approved or rejected.",
+        f"/approvals/{event.subject}",
+        to=tuple(str(ref) for ref in asked) if isinstance(asked, list) else (),
+        without=(event.actor,),
+        facts=tuple((label, value) for label, value in facts if value),
+        owner=_text(event, "owner") or None,
+    )
+
+
+def _decided(event: Event) -> Notification:
+    state = _text(event, "state")
+    return Notification(
+        "approval.decided",
+        f"{state.capitalize()}: {event.data['title']}",
+        _text(event, "comment"),
+        f"/approvals/{event.subject}",
+        accounts=(_text(event, "requested_by"),) if _text(event, "requested_by") else (),
+        facts=(("Run", str(event.data["number"])), *((("By", by),) if (by := _text(event, "by_name")) else ())),
+        owner=_text(event, "owner") or None,
+    )
+
+
+def _ended(event: Event) -> Notification:
+    state, number = _text(event, "state"), event.data.get("number", event.subject)
+    return Notification(
+        f"run.{state}",
+        f"Run {number} {state}: {event.data['title']}",
+        path=f"/runs/{number}",
+        accounts=(event.actor,),
+        facts=(("Run", str(number)), ("State", state)),
+        owner=_text(event, "owner") or None,
+    )
+
+
+def _text(event: Event, key: str) -> str:
+    value = event.data.get(key)
+    return value if isinstance(value, str) else ""
