@@ -150,4 +150,6 @@ class Pages:
             # Most requests never render a page, so what surrounds one is made only when it is needed.
             make = getattr(getattr(request.scope.get("app"), "state", None), "make_chrome", None)
             chrome = make(request) if make else Chrome(product=self._product)
+            # A page has many parts, and each of them asks.
+            request.state.chrome = chrome
         return {"request": request, "chrome": chrome, "fragment": is_fragment(request)}

@@ -148,7 +148,7 @@ class Pickers:
             settings["allowedHosts"] = list(self._gateway.info().repo_hosts) or ["github.com"]
         repo = item.repo or RepoUrl()
         name = next((str(values[key]) for key in _NAMES if isinstance(values.get(key), str)), "")
-        if not repo.repo and not item.error:
+        if not repo.repo and not item.error and item.required:
             repo = replace(repo, repo=name)
         settings["parts"] = [_PARTS[part] for part in host_parts(repo.host or settings["allowedHosts"][0])]
         note = item.note

@@ -190,21 +190,9 @@ class Wizard:
             plan = self.drafts.plan(principal, path, draft)
         except FlagstoneError as error:
             return PlanView(error=error)
-        many = len(plan.files) > _MANY
-        files = tuple(
-            FileEntry(
-                file.path,
-                _cut(file.text) if many else file.text,
-                _CHANGES[file.op],
-                "" if file.text is not None else f"{file.size} bytes, not text",
-                file.before,
-                plain=number >= _MANY,
-            )
-            for number, file in enumerate(plan.files)
-        )
         facts = read_plan(plan)
         refs = {ref for item in facts.agreements for ref in item.refs}
-        return PlanView(plan, facts, files, changed=changed, names=self.pickers.labels(refs))
+        return PlanView(plan, facts, plan_files(plan), changed=changed, names=self.pickers.labels(refs))
 
     def first_wrong(self, path: GoldenPath, draft: Draft) -> int | None:
         """The first step with something missing or wrong."""
@@ -236,6 +224,22 @@ def _cut(text: str | None) -> str | None:
     """Of each of many files only the beginning, so that the page stays small."""
     return (
         text if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]}\n... {len(text) - _SHOWN:,} characters more"
+    )
+
+
+def plan_files(plan: Plan) -> tuple[FileEntry, ...]:
+    """The files of a plan as their tree shows them; where there are many, shortened and mostly without colours."""
+    many = len(plan.files) > _MANY
+    return tuple(
+        FileEntry(
+            file.path,
+            _cut(file.text) if many else file.text,
+            _CHANGES[file.op],
+            "" if file.text is not None else f"{file.size} bytes, not text",
+            file.before,
+            plain=number >= _MANY,
+        )
+        for number, file in enumerate(plan.files)
     )
 
 

@@ -213,7 +213,7 @@ _MESSAGES: dict[str, Callable[[ValidationError, Schema], str]] = {
     ),
     "minProperties": lambda error, _rule: f"At least {_count(error.validator_value, 'entry', 'entries')}.",
     "maxProperties": lambda error, _rule: f"At most {_count(error.validator_value, 'entry', 'entries')}.",
-    "oneOf": lambda _error, _rule: "This fits none, or more than one, of the forms that are allowed.",
+    "oneOf": lambda _error, _rule: "This fits none of the forms that are allowed.",
     "anyOf": lambda _error, _rule: "This fits none of the forms that are allowed.",
     "const": lambda error, _rule: f"This has to be {error.validator_value!r}.",
     "minLength": lambda error, _rule: (

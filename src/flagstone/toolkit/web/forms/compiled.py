@@ -110,6 +110,8 @@ _KEYWORDS = {
     "uniqueItems": _unique,
 }
 _KEYWORDS.pop("patternProperties", None)
+# A person chose one of the alternatives; that another one would fit, too, is no fault of theirs.
+_KEYWORDS["oneOf"] = _KEYWORDS["anyOf"]
 _Validator: Any = extend(  # type: ignore[no-untyped-call]
     Draft7Validator, {name: _charged(call) for name, call in _KEYWORDS.items()}
 )

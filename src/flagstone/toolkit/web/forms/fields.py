@@ -153,7 +153,7 @@ class _Builder:
             widget=widget,
             value=_shown(widget, value, rule),
             required=required,
-            help=_help(rule),
+            help=_help(rule, widget),
             note=note or _note(widget),
             error=self._errors.get(name),
             placeholder=str(ui(rule, "placeholder") or ""),
@@ -205,10 +205,11 @@ def _label_of(path: tuple[str | int, ...]) -> str:
     return f"Entry {last + 1}" if isinstance(last, int) else last
 
 
-def _help(rule: Schema) -> str:
+def _help(rule: Schema, widget: str) -> str:
     parts = [ui(rule, "description") or rule.get("description"), ui(rule, "help")]
     helper = as_schema(rule.get("ui:options")).get("helperText")
-    return " ".join(str(part) for part in (*parts, helper) if part)
+    zone = "Date and time in UTC." if widget == "datetime-local" else ""
+    return " ".join(str(part) for part in (*parts, helper, zone) if part)
 
 
 def _note(widget: str) -> str:

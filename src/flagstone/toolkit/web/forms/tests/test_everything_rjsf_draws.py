@@ -262,6 +262,13 @@ def test_alternatives_inside_an_object_and_inside_a_list():
     assert messages(page, values) == {}
 
 
+def test_alternatives_that_overlap_are_no_fault_of_the_person():
+    shapes = [{"title": name, "properties": {name: {"type": "string"}}} for name in ("team", "person")]
+    page = form(x={"type": "string"}) | {"oneOf": shapes}
+    assert messages(page, {"x": "a"}) == {}
+    assert messages(page, {":choice": 1, "person": "ada"}) == {}
+
+
 def test_requirements_alone_in_alternatives_ask_for_nothing_but_are_checked():
     page = form(a={"type": "string"}, b={"type": "string"}) | {"anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
     assert list(drawn(page)) == ["a", "b"]
