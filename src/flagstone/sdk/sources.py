@@ -54,8 +54,8 @@ class GitEntry(Protocol):
 class GitReader(Protocol):
     """Repositories on other servers. All methods may raise NotFound, Denied, Invalid or Unavailable."""
 
-    def head(self, url: str, ref: str = "") -> str:
-        """The commit of a branch or tag, or of the default branch."""
+    def head(self, url: str, ref: str = "", *, max_age: float = 0.0) -> str:
+        """The commit of a branch or tag, or of the default branch; the last answer if it is not older (in seconds)."""
 
     def tree(self, url: str, commit: str) -> Sequence[GitEntry]:
         """Everything in a commit."""

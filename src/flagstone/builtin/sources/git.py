@@ -18,6 +18,7 @@ from flagstone.kernel.errors import Denied, FlagstoneError, Invalid, NotFound, P
 from flagstone.sdk import GitReader, SourceContext, SourceEntry, SourceFile, SourceListing, SourceSnapshot
 
 _SCP = re.compile(r"([\w.-]+@[\w.-]+):(?!//)(.+)")
+_BESIDE_SECONDS = 600.0
 _SCHEMES = ("https", "http", "ssh")
 
 
@@ -120,7 +121,9 @@ class GitSource:
         wanted, git = parse(self.resolve(location.removeprefix("git:"), path)), _git(ctx)
         if wanted.url != parse(location.removeprefix("git:")).url:
             raise Denied("source.outside_repository", f"{path!r:.200} is in another repository.")
-        return _content(git, wanted.url, git.head(wanted.url, wanted.ref), wanted.path, ctx)
+        # At the commit that was listed last: pages read READMEs, and must not wait for a server elsewhere.
+        commit = git.head(wanted.url, wanted.ref, max_age=_BESIDE_SECONDS)
+        return _content(git, wanted.url, commit, wanted.path, ctx)
 
 
 def _git(ctx: SourceContext) -> GitReader:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ _LIST_SECONDS = 30.0
 _FETCH_SECONDS = 180.0
 _MAX_CLONE = 1_000_000_000
 """Bytes of one cached clone; a larger repository is refused."""
+_MAX_HEADS = 10_000
 _KEPT = 200
 """Clones that are kept; the least recently used go first."""
 _REFUSED = ("authentication failed", "permission denied", "could not read username", "403", "401")
@@ -68,9 +71,25 @@ class RemoteRepositories:
         self._credentials = credentials
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
+        self._heads: dict[tuple[str, str], tuple[float, str]] = {}
 
-    def head(self, url: str, ref: str = "") -> str:
-        """The commit of a branch or tag, or of the default branch. Raises NotFound, Denied or Unavailable."""
+    def head(self, url: str, ref: str = "", *, max_age: float = 0.0) -> str:
+        """The commit of a branch or tag, or of the default branch. Raises NotFound, Denied or Unavailable.
+
+        The last answer is given again while it is not older than ``max_age`` seconds.
+        """
+        with self._guard:
+            at, known = self._heads.get((url, ref), (-math.inf, ""))
+        if time.monotonic() - at < max_age:
+            return known
+        found = self._ask_head(url, ref)
+        with self._guard:
+            if len(self._heads) >= _MAX_HEADS:
+                self._heads.clear()
+            self._heads[url, ref] = (time.monotonic(), found)
+        return found
+
+    def _ask_head(self, url: str, ref: str) -> str:
         wanted = [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/tags/{ref}^{{}}"] if ref else ["HEAD"]
         if ref:
             branch_name(ref)

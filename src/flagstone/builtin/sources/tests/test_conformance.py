@@ -61,7 +61,10 @@ class HostedBench(SourceBench):
         return FileContent(path=path, commit=commit or self._head(""), size=len(content), text=content.decode())
 
     def _tree(self, _repository, _commit):
-        return [TreeEntry(path=path, type="blob") for path in self.files]
+        return [
+            TreeEntry(path=path, type="blob", object_id=hashlib.sha256(content).hexdigest())
+            for path, content in self.files.items()
+        ]
 
     def put(self, path, content):
         self.files[path] = content

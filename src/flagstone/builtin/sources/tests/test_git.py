@@ -182,3 +182,16 @@ def test_ssh_trusts_no_other_host_key_and_asks_nobody(tmp_path):
 )  # fmt: skip
 def test_the_page_of_a_file_leads_to_the_file(page, raw):
     assert raw_address(page) == raw
+
+
+def test_a_file_beside_is_read_at_the_commit_that_was_listed_without_asking_the_server(tmp_path, server):
+    server.commit({"catalog-info.yaml": (ENTITY % "one").encode(), "README.md": b"# Old"})
+    source, ctx = GitSource(), context(tmp_path, server.host)
+    (file,) = source.read(server.url, ctx).files
+    assert source.read_beside(file.location, "README.md", ctx) == b"# Old"
+    server.commit({"README.md": b"# New"})
+    assert source.read_beside(file.location, "README.md", ctx) == b"# Old"
+    source.list(server.url, ctx)
+    assert source.read_beside(file.location, "README.md", ctx) == b"# New"
+    server.__exit__()
+    assert source.read_beside(file.location, "/README.md", ctx) == b"# New"

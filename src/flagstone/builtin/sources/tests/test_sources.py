@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -217,7 +216,7 @@ def answer(status=200, body=b"x: y", etag="e1"):
 
     def fetch(url, *, headers=None, etag=None):
         calls.append((url, etag))
-        return SimpleNamespace(status=status, body=body, etag="e1" if etag is None else etag, at=datetime.now(UTC))
+        return SimpleNamespace(status=status, body=body, etag="e1" if etag is None else etag, headers={})
 
     fetch.calls = calls
     return fetch
@@ -261,3 +260,24 @@ def test_a_file_beside_an_address_is_on_the_same_host():
     assert fetch.calls == [("https://acme.example/a/c.yaml", None)]
     with pytest.raises(Denied):
         UrlSource().read_beside("url:https://acme.example/a/b.yaml", "https://other.example/c", context(fetch=fetch))
+
+
+def test_a_hosted_folder_is_named_with_the_ids_of_its_files_and_each_is_read_at_that_commit():
+    tree = [TreeEntry(path=f"{name}/catalog-info.yaml", type="blob", object_id=f"id-{name}") for name in ("a", "b")]
+    asked = []
+
+    def read(repository, path, commit):
+        asked.append((path, commit))
+        return FileContent(path=path, commit=commit, text="x: 1\n", size=5)
+
+    ctx = SourceContext((), refuse, read, lambda *_: tree, lambda _: "c7")
+    listing = HostedSource().list("acme/shop", ctx)
+    assert [(entry.path, entry.stamp, entry.commit) for entry in listing.entries] == [
+        ("a/catalog-info.yaml", "id-a", "c7"),
+        ("b/catalog-info.yaml", "id-b", "c7"),
+    ]
+    assert asked == []
+    file = HostedSource().read_entry("acme/shop", listing.entries[1], ctx)
+    assert (file.location, file.commit) == ("hosted:acme/shop/b/catalog-info.yaml", "c7")
+    assert asked == [("b/catalog-info.yaml", "c7")]
+    assert HostedSource().list("acme/shop", ctx, version="c7").unchanged

@@ -11,7 +11,7 @@ from flagstone.portal.catalog.store.backstage import BackstageReader
 from flagstone.portal.catalog.store.files import FileStore
 from flagstone.portal.catalog.store.leases import Leases
 from flagstone.portal.catalog.store.locations import LocationStore
-from flagstone.portal.catalog.store.reading import EntityReader
+from flagstone.portal.catalog.store.reading import EntityReader, chunks
 from flagstone.portal.catalog.store.records import RecordStore
 from flagstone.portal.catalog.store.tables import cursors, documents, entities, relations, search
 from flagstone.portal.catalog.store.writing import EntityWriter
@@ -79,19 +79,23 @@ class CatalogStore:
                 conn.execute(text("PRAGMA optimize"))
 
     def groups_of(self, user_ref: str) -> frozenset[str]:
-        """Groups by ``memberOf``, then upwards by ``childOf``."""
-        direct = (
-            select(relations.c.target_ref.label("ref"))
-            .where(relations.c.source_ref == user_ref, relations.c.type == "memberOf")
-            .cte(recursive=True)
-        )
-        above = direct.union(
-            select(relations.c.target_ref)
-            .join(direct, relations.c.source_ref == direct.c.ref)
-            .where(relations.c.type == "childOf")
-        )
+        """Groups by ``memberOf``, then upwards by ``childOf``.
+
+        A statement for each level: of a recursive one the databases expect too much to look each group up by itself.
+        """
+        found: set[str] = set()
+        frontier, type_ = [user_ref], "memberOf"
         with self.db.read() as conn:
-            return frozenset(conn.execute(select(above.c.ref)).scalars())
+            while frontier:
+                above: set[str] = set()
+                for part in chunks(frontier):
+                    statement = select(relations.c.target_ref).where(
+                        relations.c.source_ref.in_(part), relations.c.type == type_
+                    )
+                    above.update(conn.execute(statement).scalars())
+                frontier, type_ = sorted(above - found), "childOf"
+                found |= above
+        return frozenset(found)
 
     def revision(self) -> int:
         """How often the catalog has changed."""

@@ -6,12 +6,15 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from flagstone.kernel.errors import Conflict, Denied, Invalid
 from flagstone.portal.catalog.model.cursors import Question, decode_cursor
 from flagstone.portal.catalog.model.predicates import parse_filters, parse_query
-from flagstone.portal.catalog.service.backstage import BackstageLocations, BackstageReads
+from flagstone.portal.catalog.service.backstage import BackstageLocations, BackstageReads, BackstageUnprocessed
 from flagstone.portal.catalog.service.backstage.cache import RevisionCache
+from flagstone.portal.catalog.service.locations import LocationService
 from flagstone.portal.catalog.store.backstage import Selection
 
 FILTERS = ["", "kind=component", "kind=component,spec.type=service", "metadata.tags=a", "metadata.tags", "spec.nope"]
@@ -176,3 +179,132 @@ def test_the_memory_is_bounded_and_forgets_with_the_catalog():
     cache.put(1, "late", "x", 1)
     assert cache.get(2, "late") is None
     assert cache.get(1, "late") is None
+
+
+def test_locations_are_found_by_predicates_in_pages(full):
+    people = full.foundation.people()
+    access, audit = full.foundation.access, full.foundation.audit
+    locations = BackstageLocations(full.store, full.ingest, full.locations, access, audit, lambda: None)
+    for number in range(5):
+        target = f"https://Acme.example/{number}.yaml"
+        locations.register(people.admin.principal, "url", target, refresh_known=False)
+
+    def targets(query, limit=100):
+        found, total, cursor = locations.query(query, None, limit)
+        while cursor:
+            more, again, cursor = locations.query(None, cursor, limit)
+            assert again == total
+            found += more
+        assert len(found) == total
+        return sorted(item.target for item in found if item.type == "url")
+
+    every = [f"https://Acme.example/{number}.yaml" for number in range(5)]
+    assert targets(None, 2) == every
+    assert targets({"type": "URL"}, 2) == every
+    assert targets({"target": {"$hasPrefix": "HTTPS://acme.example/"}}, 3) == every
+    assert targets({"$any": [{"target": every[0].upper()}, {"target": {"$in": [every[3]]}}]}) == [every[0], every[3]]
+    assert targets({"$all": [{"type": "url"}, {"$not": {"target": every[0]}}]}) == every[1:]
+    assert targets({"$any": []}) == targets({"target": {"$exists": False}}) == targets({"target": "x\0%_"}) == []
+    for query in ({"name": "x"}, [], {"target": 1}, {"$all": {}}, {"target": {"$like": "a"}}, {"$any": [{"x": 1}]}):
+        with pytest.raises(Invalid):
+            locations.query(query, None, 10)
+
+
+def test_a_catalog_that_is_read_only_takes_no_locations_and_deletes_nothing(full):
+    people = full.foundation.people()
+    access, audit = full.foundation.access, full.foundation.audit
+    own = LocationService(full.store, full.ingest, access, audit, readonly=True)
+    locations = BackstageLocations(full.store, full.ingest, own, access, audit, lambda: None)
+    admin, (known,) = people.admin.principal, locations.all()
+    uid = json.loads(full.reads.by_name("component", "default", "c-1"))["metadata"]["uid"]
+    before = full.refs()
+    for call in (
+        lambda: locations.register(admin, "url", "https://acme.example/a.yaml", refresh_known=False),
+        lambda: locations.move(admin, known.id, "url", "https://acme.example/a.yaml"),
+        lambda: locations.unregister(admin, known.id),
+        lambda: locations.delete(admin, uid),
+        lambda: own.register(admin, "file", str(full.folder / "all.yaml")),
+        lambda: own.accept("hosted", "a/b", actor="run:1"),
+        lambda: own.withdraw(known.type, known.target, actor="run:1", role="admin"),
+    ):
+        with pytest.raises(Denied, match="read-only"):
+            call()
+    assert full.refs() == before
+    locations.refresh(admin, "component:default/c-1")
+
+
+def test_what_did_not_become_an_entity_is_told_as_backstage_tells_it(small, component):
+    broken = component("bad").replace("owner: payments", "owner: [1]")
+    small.write("a.yaml", f"{component('good')}---\n{broken}---\n- 1\n")
+    small.add("a.yaml")
+    small.store.locations.add("url", "https://acme.example/later", origin="user", actor="x", now=small.clock())
+    people = small.foundation.people()
+    found = BackstageUnprocessed(small.store, small.foundation.access, small.foundation.audit)
+    failed = {item["entity_ref"]: item for item in found.failed()}
+    bad = failed["component:default/bad"]
+    assert bad["unprocessed_entity"]["metadata"]["name"] == "bad"
+    assert bad["errors"][0]["name"] == "InputError"
+    assert "a.yaml:" in bad["errors"][0]["message"]
+    assert "component:default/good" not in failed
+    assert [item["location_key"] for item in found.pending()] == ["url:https://acme.example/later"]
+    with pytest.raises(Denied):
+        found.forget(people.viewer.principal, bad["entity_id"])
+    found.forget(people.admin.principal, bad["entity_id"])
+    found.forget(people.admin.principal, "nothing")
+    assert bad["entity_id"] not in {item["entity_id"] for item in found.failed()}
+
+
+KEYS = st.sampled_from(["kind", "metadata.name", "metadata.tags", "spec.type", "spec.owner", "relations.ownedBy", "x"])
+VALUES = st.sampled_from(["component", "c-1", "a", "b2", "service", "payments", "group:default/payments", "", "%"])
+NODES = st.recursive(
+    st.dictionaries(
+        KEYS,
+        VALUES
+        | st.fixed_dictionaries({"$exists": st.booleans()})
+        | st.fixed_dictionaries({"$in": st.lists(VALUES, max_size=3)})
+        | st.fixed_dictionaries({"$hasPrefix": VALUES}),
+        max_size=2,
+    ),
+    lambda inner: (
+        st.fixed_dictionaries({"$not": inner})
+        | st.fixed_dictionaries({"$any": st.lists(inner, max_size=2)})
+        | st.fixed_dictionaries({"$all": st.lists(inner, max_size=2)})
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(one=NODES, other=NODES)
+def test_predicates_obey_the_laws_of_logic(full, one, other):
+    def found(query):
+        question = Question(query=json.dumps(query))
+        return set(names(full.reads.query(question, limit=1000).bodies))
+
+    every = found({})
+    first, second = found(one), found(other)
+    assert found({"$not": one}) == every - first
+    assert found({"$all": [one, other]}) == first & second
+    assert found({"$any": [one, other]}) == first | second
+    assert found({"$not": {"$any": [one, other]}}) == found({"$all": [{"$not": one}, {"$not": other}]})
+
+
+STATEMENTS = st.lists(st.tuples(KEYS, st.none() | VALUES), min_size=1, max_size=4)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(filters=st.lists(STATEMENTS, min_size=1, max_size=3))
+def test_a_filter_means_all_of_its_keys_any_of_their_values_any_of_the_filters(full, filters):
+    def found(texts):
+        question = Question(filters=tuple(texts))
+        return set(names(full.reads.query(question, limit=1000).bodies))
+
+    texts = [",".join(key if value is None else f"{key}={value}" for key, value in one) for one in filters]
+    expected = set()
+    for one in filters:
+        of_keys = {}
+        for key, value in one:
+            of_keys.setdefault(key, []).append(key if value is None else f"{key}={value}")
+        alone = [set().union(*(found([text]) for text in words)) for words in of_keys.values()]
+        expected |= set.intersection(*alone)
+    assert found(texts) == expected

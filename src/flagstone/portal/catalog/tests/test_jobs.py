@@ -11,7 +11,7 @@ from flagstone.contracts.events import Event
 from flagstone.contracts.gateway import GatewayInfo, NoPlatform
 from flagstone.contracts.repositories import FileContent, RepositoryView, TreeEntry
 from flagstone.kernel.clock import utc_now
-from flagstone.kernel.errors import NotFound, Unavailable
+from flagstone.kernel.errors import Denied, NotFound, Unavailable
 from flagstone.portal.catalog.jobs import EventJob, RefreshJob
 
 
@@ -185,3 +185,21 @@ def test_the_loop_goes_on_after_a_fault_and_stops_when_told(small, component, mo
     until(lambda: small.refs() == ["component:default/a"])
     assert job.prepared
     job.stop()
+
+
+def test_a_refused_withdrawal_is_audited_and_what_the_settings_name_is_never_withdrawn(small, component):
+    small.write("a.yaml", component("a"))
+    settings = small.add("a.yaml")
+    small.write("b.yaml", component("b"))
+    user = small.add("b.yaml", origin="event")
+    for location, code, role in (
+        (settings, "catalog.location_in_settings", "admin"),
+        (user, "catalog.not_the_owner", "developer"),
+    ):
+        with pytest.raises(Denied) as caught:
+            small.locations.withdraw(location.type, location.target, actor="run:1", owner="group:default/x", role=role)
+        assert caught.value.code == code
+        (row,) = [item for item in small.foundation.audit.list().items if item.resource == location.ref]
+        assert (row.action, row.outcome, row.detail["requested_by"]) == ("catalog.location.delete", "denied", "run:1")
+    assert small.refs() == ["component:default/a", "component:default/b"]
+    assert small.locations.withdraw(user.type, user.target, actor="run:1", owner="x", role="maintainer") == 1

@@ -12,6 +12,7 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -414,3 +415,23 @@ def test_of_two_locations_that_are_written_together_the_first_keeps_a_name_until
     assert "component:default/another" in world.refs()
     assert world.catalog.get("component:shared").owner == "group:default/search"
     assert world.problems() == []
+
+
+def test_what_a_removed_location_file_led_to_goes_with_a_delta_and_the_rest_stays(world, component):
+    source = Delta()
+    world.ingest.add_source(source)
+    world.write("one.yaml", component("one"))
+    world.write("two.yaml", component("two"))
+    naming = "apiVersion: backstage.io/v1alpha1\nkind: Location\nmetadata: {{name: {0}}}\nspec: {{type: url, target: 'https://x.example/{0}'}}\n"
+    bodies = {"one": component("one"), "two": component("two")}
+    world.fetched = lambda url, **_: SimpleNamespace(status=200, body=bodies[url[-3:]].encode(), etag="e", headers={})
+    source.log += [("a", naming.format("one")), ("b", naming.format("two"))]
+    location = world.add("x", "delta")
+    both = ["component:default/one", "component:default/two"]
+    assert [ref for ref in world.refs() if ref.startswith("component")] == both
+    source.log.append(("a", None))
+    world.read(location)
+    assert [ref for ref in world.refs() if ref.startswith("component")] == both[1:]
+    source.log.append(("c", component("three")))
+    world.read(location)
+    assert [ref for ref in world.refs() if ref.startswith("component")] == ["component:default/three", *both[1:]]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from bs4 import BeautifulSoup
 
-from flagstone.contracts.repositories import FileContent
+from flagstone.contracts.repositories import FileContent, TreeEntry
 from flagstone.kernel.clock import utc_now
 from flagstone.kernel.errors import Conflict, NotFound
 from flagstone.portal.catalog.model.codeowners import agrees, owners_of
@@ -242,3 +242,37 @@ def test_health_removed_entities_and_views_are_there_for_programs(small, compone
     assert [view["name"] for view in client.get("/api/v1/catalog-views").json()["items"]] == ["Mine"]
     assert client.delete(f"/api/v1/catalog-views/{saved.json()['id']}").status_code == 204
     assert client.get("/api/v1/catalog-views").json()["items"] == []
+
+
+def test_a_definition_that_alone_changes_in_a_hosted_repository_is_seen(small):
+    files = {
+        "api/catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: API\nmetadata: {name: a}\n"
+        "spec: {type: openapi, lifecycle: production, owner: x, definition: {$text: ./a.txt}}\n",
+        "api/a.txt": "one",
+        "b/catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Domain\nmetadata: {name: b}\nspec: {owner: x}\n",
+    }
+    read = []
+
+    def content(_name, path, _principal, commit=None):
+        read.append(path)
+        if path not in files:
+            raise NotFound("x.missing", "no such file")
+        return FileContent(path=path, commit=commit or "c", size=1, text=files[path])
+
+    def commit():
+        return str(hash(tuple(files.items())))
+
+    small.gateway = SimpleNamespace(
+        repository_file=content,
+        repository_tree=lambda *_a, **_k: [
+            TreeEntry(path=path, type="blob", object_id=str(hash(text))) for path, text in files.items()
+        ],
+        get_repository=lambda *_a, **_k: SimpleNamespace(head=commit()),
+    )
+    location = small.add("shop/apis", "hosted")
+    assert small.refs() == ["api:default/a", "domain:default/b"]
+    files["api/a.txt"] = "two"
+    read.clear()
+    small.read(location)
+    assert small.catalog.get("api:a").spec["definition"] == "two"
+    assert "b/catalog-info.yaml" not in read

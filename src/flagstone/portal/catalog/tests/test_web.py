@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from bs4 import BeautifulSoup
 
+from flagstone.builtin.kinds import BACKSTAGE_KINDS
 from flagstone.contracts.locations import guess_type
 from flagstone.kernel.clock import utc_now
 from flagstone.kernel.errors import Conflict, Unavailable
+from flagstone.portal.catalog.model import Graph
+from flagstone.portal.catalog.service.actors import Actors
+from flagstone.portal.catalog.service.records import RecordService
 from flagstone.portal.catalog.tests.conftest import ACME
+from flagstone.portal.catalog.web.drawing import draw
+from flagstone.portal.catalog.web.people_cards import bounded
 from flagstone.sdk import Rendered
 from flagstone.toolkit.http import AllowedHost, Fetcher
+from flagstone.toolkit.web.icons import icon_markup
 
 
 @pytest.fixture
@@ -437,3 +446,71 @@ def test_an_entity_with_thousands_of_neighbours_is_drawn_and_listed_in_part_and_
     assert "2400" in narrowed.get_text()
     one = get(client, "/catalog/component/default/c0-1/relations?only=group&depth=1")
     assert len(one.select(".p-graph-node")) == 2
+
+
+def test_a_system_is_drawn_as_a_box_with_what_crosses_its_boundary(small, component):
+    def entity(kind, name, spec):
+        return f"apiVersion: backstage.io/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n"
+
+    small.write(
+        "all.yaml",
+        "---\n".join(
+            [
+                entity("Domain", "shop", "owner: x"),
+                entity("System", "till", "owner: x, domain: shop"),
+                entity("System", "stock", "owner: x, domain: shop"),
+                entity("System", "bank", "owner: y"),
+                component("pay", extra="system: till\ndependsOn: [resource:money, component:shelf]\n"),
+                component("alone", extra="system: till\n"),
+                entity("Resource", "money", "type: database, owner: x, system: till"),
+                component("shelf", extra="system: stock\n"),
+                component("books", extra="system: bank\ndependsOn: [component:pay]\n"),
+            ]
+        ),
+    )
+    small.add("all.yaml")
+    till = bounded(small.catalog, "system:default/till", domain=False)
+    assert set(till.inside) == {"component:default/pay", "component:default/alone", "resource:default/money"}
+    assert till.outside == ("component:default/books", "component:default/shelf")
+    edges = {(edge.source.partition("/")[2], edge.type, edge.target.partition("/")[2]) for edge in till.edges}
+    assert edges == {("pay", "dependsOn", "money"), ("pay", "dependsOn", "shelf"), ("books", "dependsOn", "pay")}
+    shop = bounded(small.catalog, "domain:default/shop", domain=True)
+    assert (set(shop.inside), shop.outside) == (
+        {"system:default/till", "system:default/stock"},
+        ("system:default/bank",),
+    )
+    edges = {(edge.source.partition("/")[2], edge.type, edge.target.partition("/")[2]) for edge in shop.edges}
+    assert edges == {("till", "dependsOn", "stock"), ("bank", "dependsOn", "till")}
+    client, _ = small.browser()
+    page = BeautifulSoup(client.get("/catalog/system/default/till").text, "html.parser")
+    picture = page.find("svg", attrs={"aria-label": "till, its parts, and what crosses its boundary"})
+    assert picture.find("text", class_="p-graph-boundary-title").text == "till (System)"
+    box = picture.find("rect", class_="p-graph-boundary")
+    left, right = float(box["x"]), float(box["x"]) + float(box["width"])
+    where = {a["data-id"]: float(re.search(r"translate\(([-\d.]+)", a["transform"])[1]) for a in picture.find_all("a")}
+    assert where["component:default/books"] < left < where["component:default/pay"] < right
+    assert where["component:default/shelf"] > right
+
+
+def test_pictures_show_the_icon_of_a_declared_kind(small):
+    small.kinds.add(replace(BACKSTAGE_KINDS[0], name="Dataset", icon="archive", relations=()))
+    graph = Graph("dataset:default/a", ("dataset:default/a",), {}, (), {"dataset:default/a": 0})
+    assert icon_markup("archive") in draw(graph, small.kinds, label="x").svg
+
+
+def test_the_history_names_people_and_what_is_chosen_from_holds_no_stand_ins(small, component):
+    names = {"1": "Ada Lovelace"}
+    actors = Actors(names.get)
+    records = RecordService(small.store, small.catalog, small.ingest, small.foundation.access, actors)
+    small.write("a.yaml", component("a"))
+    location = small.add("a.yaml", origin="user")
+    small.write("a.yaml", component("a", "search"))
+    small.read(location, actor="user:1")
+    first, second = records.history("component:a").items
+    assert (first.actor, first.actor_name, second.actor_name) == ("user:1", "Ada Lovelace", "the catalog")
+    assert [actors.name(text) for text in ("user:2", "run:7", "system:door")] == [
+        "user:2",
+        "a run",
+        "the server (door)",
+    ]
+    assert [row.ref for row in small.catalog.options((), "", 10)] == ["component:default/a"]
