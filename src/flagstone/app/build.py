@@ -49,9 +49,11 @@ class Application:
         """Bring the schemas up to date."""
         return migrate_all(self.databases, self.slices)
 
-    def start(self) -> None:
-        """Start the slices in order."""
+    def start(self, *, worker: bool = False) -> None:
+        """Start the slices in order; those that executing runs needs in a process that does nothing else."""
         for item in self.slices:
+            if worker and not item.in_workers:
+                continue
             if item.start is not None:
                 item.start()
             self.started.append(item)

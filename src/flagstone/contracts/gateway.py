@@ -19,7 +19,7 @@ from flagstone.contracts.events import Event
 from flagstone.contracts.nobody import NoApprovals, NoChangeRequests
 from flagstone.contracts.plans import Plan
 from flagstone.contracts.repositories import ChangeRequestDoor, CommitView, FileContent, RepositoryView, TreeEntry
-from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView
+from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView, StepOutcome
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
 
@@ -47,6 +47,8 @@ class RunQuery(Wire):
     template_ref: str | None = None
     owner: str | None = None
     """Only what this group or user owns."""
+    action: str | None = None
+    """Only with a step of this action."""
     trigger: str | None = None
     triggered_by: str | None = None
     since: datetime | None = None
@@ -97,13 +99,36 @@ class RunGateway(ApprovalDoor, ChangeRequestDoor, Protocol):
         """The same, live, until the run has ended."""
 
     def cancel(self, run_id: str, actor: Principal, *, undo: bool = False) -> RunView:
-        """Ask a run to stop, with ``undo`` also to take back what is done; it does so between or inside steps, as soon as the action allows."""
+        """Ask a run to stop, as soon as its step allows; with ``undo`` also to take back what is done."""
 
     def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:
         """Go on from the failed step (or from ``from_step``); finished steps before it are kept."""
 
     def answer_run(self, run_id: str, step_id: str, values: dict[str, Any], actor: Principal) -> RunView:
         """Answer a step that asks for input. Raises Conflict when it does not wait any more, Invalid."""
+
+    def resolve_step(
+        self,
+        run_id: str,
+        step_id: str,
+        outcome: StepOutcome,
+        actor: Principal,
+        *,
+        outputs: dict[str, Any] | None = None,
+    ) -> RunView:
+        """Say whether a step was done whose outcome is unknown. Raises Conflict when it is known."""
+
+    def search_run_log(
+        self,
+        run_id: str,
+        actor: Principal,
+        *,
+        text: str = "",
+        step: str | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> list[RunEvent]:
+        """Log lines that hold a text, in any case, after a cursor, oldest first."""
 
     def list_environments(self, actor: Principal) -> list[EnvironmentView]:
         """All environments, in order of promotion."""
@@ -192,6 +217,31 @@ class NoPlatform(NoApprovals, NoChangeRequests):
         raise self._refuse()
 
     def retry(self, run_id: str, actor: Principal, *, from_step: str | None = None) -> RunView:
+        """Refuses."""
+        raise self._refuse()
+
+    def resolve_step(
+        self,
+        run_id: str,
+        step_id: str,
+        outcome: StepOutcome,
+        actor: Principal,
+        *,
+        outputs: dict[str, Any] | None = None,
+    ) -> RunView:
+        """Refuses."""
+        raise self._refuse()
+
+    def search_run_log(
+        self,
+        run_id: str,
+        actor: Principal,
+        *,
+        text: str = "",
+        step: str | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> list[RunEvent]:
         """Refuses."""
         raise self._refuse()
 

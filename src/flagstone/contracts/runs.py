@@ -17,6 +17,8 @@ ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 """States that a run never leaves by itself (a retry opens a failed or cancelled one again)."""
 
 
+StepOutcome = Literal["done", "not_done"]
+"""What a person says of a step whose outcome is unknown."""
 WaitKind = Literal["approval", "input", "time", "poll"]
 RunTrigger = Literal["manual", "schedule", "event", "batch"]
 """What started it; ``manual`` is a person or a machine that asked for this one run."""
@@ -138,6 +140,8 @@ class RunSummary(Wire):
     title: str
     workflow: str
     template_ref: str | None = None
+    template_version: str = ""
+    """Digest or commit of the template that it keeps."""
     state: RunState
     actor: str
     actor_name: str

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flagstone.app.rooms import Rooms
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_ABOUT_THE_PROCESS = frozenset({"up", "serve", "config", "db", "admin"})
+_ABOUT_THE_PROCESS = frozenset({"up", "serve", "worker", "config", "db", "admin"})
 
 app = typer.Typer(
     name="flagstone",
@@ -124,7 +124,7 @@ def load_commands(wanted: str | None = None) -> typer.Typer:
 
     ``wanted`` is the command that will run, when it is known: one about the process needs no slice's.
     """
-    for module in ("local", "develop", "reference", "catalog_files"):
+    for module in ("local", "develop", "reference", "catalog_files", "worker"):
         importlib.import_module(f"flagstone.entrypoints.{module}").register(app)
     if wanted in _ABOUT_THE_PROCESS:
         return app

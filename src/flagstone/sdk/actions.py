@@ -185,6 +185,9 @@ class Action:
     permission: ClassVar[str] = "runs.run.start"
     idempotency: ClassVar[Idempotency] = "natural"
     plan_only_result: ClassVar[bool] = False
+    only_on_server: ClassVar[bool] = False
+    """Whether it needs a process that serves, for what only that one holds, such as the processes of workloads: then no
+    ``flagstone worker`` is given its runs."""
     without_undo: ClassVar[str] = ""
     """Of an action that has no :meth:`undo`: why, in a sentence for people."""
     examples: ClassVar[tuple[ActionExample, ...]] = ()

@@ -64,6 +64,8 @@ class Slice:
     """(text, principal, limit) -> results."""
     start: Callable[[], None] | None = None
     """Called in order of the slices when the process starts serving; must return soon."""
+    in_workers: bool = False
+    """Whether a process that only executes runs starts and stops it, too."""
     ready: Callable[[], str | None] | None = None
     """None when it can serve, else what it waits for, in words."""
     stop: Callable[[], None] | None = None

@@ -27,7 +27,7 @@ from flagstone.platform.runs import (
     to_outputs,
 )
 from flagstone.platform.workflows import PlanningContext
-from flagstone.sdk import Action, Files
+from flagstone.sdk import Action, Files, Waiting
 
 ANN = Principal("user", "user:ann", "Ann", role="developer", entity_ref="user:default/ann")
 TEMPLATE = "template:default/test"
@@ -72,6 +72,8 @@ class ActionBench:
         """What the catalog knows, by ref."""
         self.fetch: Callable[[str], bytes] | None = None
         """Give one to let actions read from other servers."""
+        self.answer: Mapping[str, Any] | None = None
+        """What people say to an action that waits."""
         self._hosting = FolderHosting(folder / "repositories")
         self._workspaces = Workspaces(folder / "workspaces")
         self._workspace = self._workspaces.open("test")
@@ -114,9 +116,24 @@ class ActionBench:
         secrets: Mapping[str, str] | None = None,
         step_key: str = "key",
         attempt: int = 1,
+        memory: Mapping[str, Any] | None = None,
     ) -> Ran:
-        """Run with inputs as a template writes them. Raises what the action raises."""
-        return self._call(action, inputs, action.run, secrets or {}, step_key, attempt)
+        """Run with inputs as a template writes them. Raises what the action raises.
+
+        One that waits is answered with :attr:`answer`, if any; ``memory`` is that of a wait before.
+        """
+
+        def do(ctx: Any, typed: Any) -> Any:
+            ctx.memory = dict(memory or {})
+            try:
+                return action.run(ctx, typed)
+            except Waiting as waiting:
+                if self.answer is None:
+                    raise
+                ctx.memory, ctx.answer = waiting.data, self.answer
+                return action.run(ctx, typed)
+
+        return self._call(action, inputs, do, secrets or {}, step_key, attempt)
 
     def probe(self, action: Action, inputs: Mapping[str, Any], *, step_key: str = "key") -> Ran | None:
         """Ask whether it was done; None when the action says no."""

@@ -8,7 +8,7 @@ from flagstone.builtin.actions.catalog import CatalogRegister, CatalogUnregister
 from flagstone.builtin.actions.catalog_entities import CatalogDeleteEntity, CatalogFetch
 from flagstone.builtin.actions.command import RunCommand
 from flagstone.builtin.actions.cookiecutter import FetchCookiecutter
-from flagstone.builtin.actions.debug import DebugLog, DebugWait, Sleep
+from flagstone.builtin.actions.debug import DebugLog
 from flagstone.builtin.actions.fetch import FetchPlain, FetchPlainFile, FetchTemplate, FetchTemplateFile
 from flagstone.builtin.actions.files import FsDelete, FsReaddir, FsRename
 from flagstone.builtin.actions.http import HttpBackstageRequest, HttpRequest, clients
@@ -25,6 +25,7 @@ from flagstone.builtin.actions.utils_data import (
     YamlMerge,
 )
 from flagstone.builtin.actions.utils_files import FsAppend, FsParse, FsReplace, FsWrite, Zip
+from flagstone.builtin.actions.waiting import Ask, DebugWait, Sleep
 from flagstone.sdk import Action, ActionTools, Deps, Slice, hookimpl
 
 
@@ -44,6 +45,7 @@ def actions(tools: ActionTools, settings: ActionsSettings) -> list[Action]:
         DebugLog,
         DebugWait,
         Sleep,
+        Ask,
         CatalogUnregister,
         CatalogFetch,
         CatalogDeleteEntity,

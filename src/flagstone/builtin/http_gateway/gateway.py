@@ -18,7 +18,7 @@ from flagstone.contracts.events import Event
 from flagstone.contracts.gateway import DeploymentQuery, GatewayInfo, RunQuery
 from flagstone.contracts.plans import Plan
 from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
-from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView
+from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView, StepOutcome
 from flagstone.kernel.actor import Principal, system
 from flagstone.kernel.errors import Unavailable
 from flagstone.kernel.paging import Page
@@ -83,6 +83,34 @@ class HttpGateway(HttpApprovals, HttpChangeRequests):
         """Answer a step that asks."""
         path = f"/api/v1/runs/{run_id}/steps/{quote(step_id, safe='')}/answer"
         return self._one(RunView, path, actor, method="POST", body={"values": values})
+
+    def resolve_step(
+        self,
+        run_id: str,
+        step_id: str,
+        outcome: StepOutcome,
+        actor: Principal,
+        *,
+        outputs: dict[str, Any] | None = None,
+    ) -> RunView:
+        """Say what became of a step."""
+        path = f"/api/v1/runs/{run_id}/steps/{quote(step_id, safe='')}/resolve"
+        body = {"outcome": outcome, "outputs": outputs or {}}
+        return self._one(RunView, path, actor, method="POST", body=body)
+
+    def search_run_log(
+        self,
+        run_id: str,
+        actor: Principal,
+        *,
+        text: str = "",
+        step: str | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> list[RunEvent]:
+        """Lines that hold a text."""
+        path = f"/api/v1/runs/{run_id}/log"
+        return self._many(RunEvent, path, actor, text=text, step=step, after=after, limit=limit)
 
     def list_environments(self, actor: Principal) -> list[EnvironmentView]:
         """All environments."""

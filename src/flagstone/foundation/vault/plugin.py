@@ -30,5 +30,6 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         permissions=PERMISSIONS,
         migrations=Path(__file__).parent / "migrations",
         migrate="home",
+        in_workers=True,
         start=service.check_key,
     )

@@ -33,6 +33,8 @@ class _DeploymentAction(Action):
     class Output(DeploymentOutput):
         """What is known of the deployment then."""
 
+    only_on_server = True
+
     def __init__(self, service: DeploymentService, planner: DeploymentPlanner) -> None:
         self._service = service
         self._planner = planner

@@ -11,7 +11,7 @@ from flagstone.platform.door.permissions import PERMISSIONS
 from flagstone.platform.door.service import LocalGateway
 from flagstone.platform.environments import EnvironmentService
 from flagstone.platform.repositories import ChangeService, RepositoryService
-from flagstone.platform.runs import ActionRegistry, RunService, WaitService
+from flagstone.platform.runs import ActionRegistry, ResolveService, RunService, WaitService
 from flagstone.platform.workflows import WorkflowService
 from flagstone.sdk import Deps, Slice, hookimpl
 from flagstone.sdk.remotes import RepoHosts
@@ -24,6 +24,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     gateway = LocalGateway(
         runs=deps.get(RunService),
         waiting=deps.get(WaitService),
+        resolving=deps.get(ResolveService),
         actions=deps.get(ActionRegistry),
         workflows=deps.get(WorkflowService),
         environments=deps.get(EnvironmentService),

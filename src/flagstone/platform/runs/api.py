@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict
 
 from flagstone.contracts.actions import ActionSpec
 from flagstone.contracts.gateway import RunQuery
-from flagstone.contracts.runs import RunEvent, RunSummary, RunView
+from flagstone.contracts.runs import RunEvent, RunSummary, RunView, StepOutcome
 from flagstone.kernel.actor import Principal
-from flagstone.platform.runs.permissions import ACTIONS, ANSWER, CANCEL, READ, RETRY
-from flagstone.platform.runs.service import ActionRegistry, RunService, WaitService
+from flagstone.platform.runs.permissions import ACTIONS, ANSWER, CANCEL, READ, RESOLVE, RETRY
+from flagstone.platform.runs.service import ActionRegistry, ResolveService, RunsAssembly, RunService, WaitService
 from flagstone.sdk.guards import permit
 
 Reader = Annotated[Principal, permit(READ)]
@@ -60,13 +60,45 @@ class AnswerBody(BaseModel):
     values: dict[str, Any] = {}
 
 
-def router(service: RunService, waiting: WaitService, registry: ActionRegistry) -> APIRouter:
+class ResolveBody(BaseModel):
+    """What a person says of a step whose outcome is unknown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    outcome: StepOutcome
+    outputs: dict[str, Any] = {}
+
+
+class WorkerView(BaseModel):
+    """A process that executes runs."""
+
+    name: str
+    state: str
+    host: str
+    process: int
+    concurrency: int
+    started_at: datetime
+    seen_at: datetime
+
+
+class WorkerList(BaseModel):
+    """All of them."""
+
+    items: list[WorkerView]
+
+
+def router(parts: RunsAssembly) -> APIRouter:
     """Routes under ``/api/v1/runs`` and ``/api/v1/actions``."""
     api = APIRouter()
-    _add_lists(api, service, registry)
-    _add_run(api, service)
-    _add_changes(api, service)
-    _add_answers(api, service, waiting)
+    _add_lists(api, parts.service, parts.registry)
+    _add_run(api, parts.service)
+    _add_changes(api, parts.service)
+    _add_answers(api, parts.service, parts.waiting, parts.resolving)
+
+    @api.get("/api/v1/workers", tags=["runs"], summary="The processes that execute runs")
+    def list_workers(_: Reader) -> WorkerList:
+        return WorkerList(items=[WorkerView.model_validate(item, from_attributes=True) for item in parts.workers.all()])
+
     return api
 
 
@@ -83,6 +115,7 @@ def _add_lists(api: APIRouter, service: RunService, registry: ActionRegistry) ->
         since: datetime | None = None,
         until: datetime | None = None,
         template_ref: str | None = None,
+        action: str | None = None,
         text: Annotated[str | None, Query(max_length=200)] = None,
         cursor: Annotated[str | None, Query(max_length=1000)] = None,
         limit: Annotated[int | None, Query(ge=1)] = None,
@@ -97,6 +130,7 @@ def _add_lists(api: APIRouter, service: RunService, registry: ActionRegistry) ->
             since=since,
             until=until,
             template_ref=template_ref,
+            action=action,
             text=text,
             cursor=cursor,
             limit=limit,
@@ -145,14 +179,27 @@ def _add_run(api: APIRouter, service: RunService) -> None:
         async for event in service.follow(run.id, principal, after=start):
             yield ServerSentEvent(raw_data=event.model_dump_json(), event=event.type, id=str(event.seq))
 
+    @api.get("/api/v1/runs/{run_id}/log", tags=["runs"], summary="Log lines that hold a text, after a cursor")
+    def search_log(
+        run_id: str,
+        principal: Reader,
+        text: Annotated[str, Query(max_length=500)] = "",
+        step: str | None = None,
+        after: After = 0,
+        limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    ) -> EventList:
+        found = service.search_log(run_id, principal, text=text, step=step, after=after, limit=limit)
+        return EventList(items=found)
+
     @api.get("/api/v1/runs/{run_id}/log.txt", tags=["runs"], summary="The whole log as text")
-    def get_log(run_id: str, principal: Reader) -> StreamingResponse:
+    def get_log(run_id: str, principal: Reader, step: str | None = None, download: bool = False) -> StreamingResponse:
         run = service.get(run_id, principal)
+        shown = "attachment" if download else "inline"
         headers = {
-            "Content-Disposition": f'inline; filename="run-{run.number}.txt"',
+            "Content-Disposition": f'{shown}; filename="run-{run.number}.txt"',
             "X-Content-Type-Options": "nosniff",
         }
-        lines = service.log_lines(run.id, principal)
+        lines = service.log_lines(run.id, principal, step=step)
         return StreamingResponse(lines, media_type="text/plain; charset=utf-8", headers=headers)
 
 
@@ -167,10 +214,21 @@ def _add_changes(api: APIRouter, service: RunService) -> None:
         return service.retry(run_id, principal, from_step=body.from_step if body else None)
 
 
-def _add_answers(api: APIRouter, service: RunService, waiting: WaitService) -> None:
+def _add_answers(api: APIRouter, service: RunService, waiting: WaitService, resolving: ResolveService) -> None:
     @api.post(
         "/api/v1/runs/{run_id}/steps/{step_id}/answer", tags=["runs"], summary="Answer a step that asks for input"
     )
     def answer(run_id: str, step_id: str, body: AnswerBody, principal: Annotated[Principal, permit(ANSWER)]) -> RunView:
         waiting.answer(run_id, step_id, body.values, principal)
+        return service.get(run_id, principal)
+
+    @api.post(
+        "/api/v1/runs/{run_id}/steps/{step_id}/resolve",
+        tags=["runs"],
+        summary="Say whether a step was done whose outcome is unknown",
+    )
+    def resolve(
+        run_id: str, step_id: str, body: ResolveBody, principal: Annotated[Principal, permit(RESOLVE)]
+    ) -> RunView:
+        resolving.resolve(run_id, step_id, body.outcome, principal, outputs=body.outputs)
         return service.get(run_id, principal)

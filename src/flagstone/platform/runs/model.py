@@ -35,6 +35,24 @@ SETTLED: frozenset[str] = ENDED | {"unknown"}
 IntentState = Literal["open", "done", "failed", "released"]
 
 
+Place = Literal["", "server"]
+"""Where a run is executed: anywhere, or only by a process that serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One execution of a run, as the engine is to start it."""
+
+    run_id: str
+    number: int
+    place: Place = ""
+
+    @property
+    def execution(self) -> str:
+        """The engine's name of it."""
+        return execution_id(self.run_id, self.number)
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run as stored."""
@@ -67,6 +85,9 @@ class RunRecord:
     rerun_of: str | None = None
     undo: bool = False
     """Whether who cancelled it asked to take back what it did."""
+    worker: str = ""
+    """Name of the worker that has it, or had it last."""
+    place: Place = ""
 
     def summary(self) -> RunSummary:
         """The row of a list."""
@@ -95,6 +116,7 @@ class RunRecord:
             "title": self.title,
             "workflow": self.workflow.name,
             "template_ref": self.workflow.template_ref,
+            "template_version": self.workflow.version,
             "state": self.state,
             "actor": self.principal.id,
             "actor_name": self.principal.name,
@@ -161,6 +183,10 @@ class StepRecord:
         )
 
 
+WaitReason = Literal["", "retry", "credential"]
+"""Why a step waits: its action said so, or it failed in a way that may pass, or that a person can mend."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """What a step waits for. ``state``: ``open``, ``answered``, or ``due`` when its time has come."""
@@ -176,6 +202,7 @@ class Wait:
     data: Mapping[str, Any] = field(default_factory=dict)
     answer: Mapping[str, Any] | None = None
     state: str = "open"
+    reason: WaitReason = ""
 
     def view(self) -> WaitView:
         """What is seen of it; what the action remembers is its own matter."""
@@ -187,6 +214,21 @@ class Wait:
             approval_id=self.approval_id,
             asked=self.asked,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """A process that executes runs. ``session`` tells two lives of one name apart."""
+
+    name: str
+    session: str
+    state: str
+    host: str
+    process: int
+    concurrency: int
+    lease_seconds: float
+    started_at: datetime
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

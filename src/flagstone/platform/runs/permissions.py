@@ -9,6 +9,7 @@ START = "runs.run.start"
 CANCEL = "runs.run.cancel"
 RETRY = "runs.run.retry"
 ANSWER = "runs.run.answer"
+RESOLVE = "runs.step.resolve"
 ACTIONS = "runs.action.read"
 
 PERMISSIONS = (
@@ -23,6 +24,12 @@ PERMISSIONS = (
     Permission(
         RETRY,
         "Retry runs of others. Who started a run, or owns what it is about, may retry it anyway.",
+        "maintainer",
+        owner=True,
+    ),
+    Permission(
+        RESOLVE,
+        "Say whether a step was done when the platform cannot tell; who started the run may anyway.",
         "maintainer",
         owner=True,
     ),

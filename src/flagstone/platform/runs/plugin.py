@@ -32,7 +32,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     data = Path(deps.settings("server", ServerSettings).data_dir).expanduser().resolve()
     database = deps.settings("database", DatabaseSettings)
     url = database.engine_url.get_secret_value() or database.url.get_secret_value() or f"sqlite:///{data / 'engine.db'}"
-    engine = DbosEngine(url, executor_id=settings.executor_id, concurrency=settings.concurrency)
+    engine = DbosEngine(url, executor_id=settings.executor_id, concurrency=settings.concurrency, serves=settings.serves)
     reading = deps.settings("sources", SourcesSettings)
     others = Collaborators(
         db=deps.get(PlatformDatabase),
@@ -49,6 +49,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     parts = assemble(others, engine, settings, data / "workspaces")
     deps.provide(parts.service)
     deps.provide(parts.waiting)
+    deps.provide(parts.resolving)
     deps.provide(parts.registry)
     deps.provide(parts.sources, as_=Sources)
     deps.provide(parts.workspaces, as_=Workspaces)
@@ -58,11 +59,12 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     return Slice(
         "runs",
         room="platform",
-        routers=[api.router(parts.service, parts.waiting, parts.registry)],
+        routers=[api.router(parts)],
         permissions=PERMISSIONS,
         migrations=Path(__file__).parent / "migrations",
         collects={"flagstone_register_actions": parts.registry.add},
         sealed=parts.registry.freeze,
+        in_workers=True,
         start=parts.start,
         stop=parts.stop,
     )

@@ -119,6 +119,10 @@ def _case(action_id, inputs, prepare=lambda bench: None, **more):
     return ActionCase(lambda bench: made(bench, action_id), inputs, prepare, **more)
 
 
+def _answered(bench):
+    bench.answer = {"values": {"size": 3}, "by_name": ""}
+
+
 _INPUTS = {
     "fetch:plain": ({"url": "./skeleton", "targetPath": "./out"}, _skeleton, {"url": 3}, "url"),
     "fetch:plain:file": (
@@ -145,6 +149,12 @@ _INPUTS = {
         "listWorkspace",
     ),
     "debug:wait": ({"milliseconds": 10}, _workspace, {"seconds": -1}, "seconds"),
+    "flagstone:ask": (
+        {"message": "How large?", "schema": {"type": "object", "properties": {"size": {"default": 3}}}},
+        _answered,
+        {"of": ["role:king"]},
+        "of",
+    ),
     "roadiehq:utils:sleep": ({"amount": 0.01}, _workspace, {"amount": -1}, "amount"),
     "catalog:write": (
         {"entity": {"kind": "Component", "metadata": {"name": "x"}}},

@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from flagstone.builtin.actions.catalog import CatalogRegister, CatalogUnregister, CatalogWrite
-from flagstone.builtin.actions.debug import DebugWait
 from flagstone.builtin.actions.entities import main_entity, parse
 from flagstone.builtin.actions.fetch import FetchPlain, FetchPlainFile, FetchTemplate
 from flagstone.builtin.actions.files import FsDelete, FsReaddir, FsRename
-from flagstone.kernel.errors import Conflict, Denied, FlagstoneError, Invalid, NotFound
+from flagstone.builtin.actions.waiting import Ask, DebugWait
+from flagstone.kernel.errors import Conflict, Denied, FlagstoneError, Invalid, NotFound, Permanent
 from flagstone.platform.runs import StepTools
+from flagstone.sdk import Waiting
 from flagstone.testing.actions import ActionBench, contents
 
 INFO = """
@@ -175,10 +176,39 @@ def test_folders_are_listed_one_level_deep_unless_asked(bench):
 def test_a_wait_ends_when_the_run_is_cancelled(bench):
     threading.Timer(0.2, bench.stop.set).start()
     before = time.monotonic()
-    bench.run(DebugWait(), {"minutes": 5})
+    bench.run(DebugWait(), {"seconds": 3})
     assert time.monotonic() - before < 30  # seconds; it did not hang
     with pytest.raises(Invalid):
-        bench.run(DebugWait(), {"minutes": 11})
+        bench.run(DebugWait(), {"minutes": 1441})
+
+
+def test_a_longer_wait_puts_the_run_away_and_ends_when_it_is_woken(bench):
+    with pytest.raises(Waiting) as waiting:
+        bench.run(DebugWait(), {"minutes": 5})
+    assert waiting.value.kind == "time"
+    assert waiting.value.until is not None
+    bench.answer = {}
+    assert bench.run(DebugWait(), {"minutes": 5}).outputs == {}
+
+
+def test_people_are_asked_and_what_they_say_comes_out(bench):
+    inputs = {"message": "How large?", "of": ["owner", "payments", "role:maintainer", "user:ann"]}
+    with pytest.raises(Waiting) as waiting:
+        bench.run(Ask(), inputs)
+    assert waiting.value.asked == ("owner", "group:default/payments", "role:maintainer", "user:default/ann")
+    bench.answer = {"values": {"answer": "3 GB"}, "by_name": "Ann"}
+    assert bench.run(Ask(), inputs).outputs == {"values": {"answer": "3 GB"}, "answeredBy": "Ann"}
+    with pytest.raises(Invalid, match="is no role"):
+        bench.run(Ask(), {**inputs, "of": ["role:king"]})
+
+
+def test_when_nobody_answers_in_time_the_default_is_taken_or_the_step_fails(bench):
+    inputs = {"message": "Go on?", "within": {"hours": 1}, "default": {"answer": "yes"}}
+    context = {"asked": True}
+    assert bench.run(Ask(), inputs, memory=context).outputs == {"values": {"answer": "yes"}, "answeredBy": ""}
+    del inputs["default"]
+    with pytest.raises(Permanent, match="Nobody answered"):
+        bench.run(Ask(), inputs, memory=context)
 
 
 def test_an_entity_file_names_the_template_it_came_from(bench):

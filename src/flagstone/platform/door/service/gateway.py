@@ -11,7 +11,7 @@ from flagstone.contracts.events import Event
 from flagstone.contracts.gateway import DeploymentQuery, GatewayInfo, RunQuery
 from flagstone.contracts.plans import Plan
 from flagstone.contracts.repositories import CommitView, FileContent, RepositoryView, TreeEntry
-from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView
+from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView, StepOutcome
 from flagstone.foundation.events import PlatformEvents
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
@@ -21,7 +21,7 @@ from flagstone.platform.door.service.approvals import LocalApprovals
 from flagstone.platform.door.service.changes import LocalChangeRequests
 from flagstone.platform.environments import EnvironmentService
 from flagstone.platform.repositories import ChangeService, RepositoryService
-from flagstone.platform.runs import ActionRegistry, RunService, WaitService
+from flagstone.platform.runs import ActionRegistry, ResolveService, RunService, WaitService
 from flagstone.platform.workflows import WorkflowService
 
 
@@ -33,6 +33,7 @@ class LocalGateway(LocalApprovals, LocalChangeRequests):
         *,
         runs: RunService,
         waiting: WaitService,
+        resolving: ResolveService,
         actions: ActionRegistry,
         workflows: WorkflowService,
         environments: EnvironmentService,
@@ -45,6 +46,7 @@ class LocalGateway(LocalApprovals, LocalChangeRequests):
     ) -> None:
         self._runs = runs
         self._waiting = waiting
+        self._resolving = resolving
         self._actions = actions
         self._workflows = workflows
         self._environments = environments
@@ -99,6 +101,32 @@ class LocalGateway(LocalApprovals, LocalChangeRequests):
         """Answer a step that asks."""
         self._waiting.answer(run_id, step_id, values, actor)
         return self._runs.get(run_id, actor)
+
+    def resolve_step(
+        self,
+        run_id: str,
+        step_id: str,
+        outcome: StepOutcome,
+        actor: Principal,
+        *,
+        outputs: dict[str, Any] | None = None,
+    ) -> RunView:
+        """Say what became of a step."""
+        self._resolving.resolve(run_id, step_id, outcome, actor, outputs=outputs)
+        return self._runs.get(run_id, actor)
+
+    def search_run_log(
+        self,
+        run_id: str,
+        actor: Principal,
+        *,
+        text: str = "",
+        step: str | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> list[RunEvent]:
+        """Lines that hold a text."""
+        return self._runs.search_log(run_id, actor, text=text, step=step, after=after, limit=limit)
 
     def list_environments(self, actor: Principal) -> list[EnvironmentView]:
         """All environments."""

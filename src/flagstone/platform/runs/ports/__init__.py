@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,17 +13,11 @@ from flagstone.kernel.actor import Principal
 class Job(Protocol):
     """What the engine executes; given to it once, before it is launched."""
 
-    def begin(self, execution: str) -> list[str]:
-        """Take the run of an execution; returns the ids of its steps in order, none when there is nothing to do.
+    def perform(self, execution: str) -> None:
+        """Do what is left of an execution. Called again after a crash until it has returned once.
 
-        Called at the start and again after each recovery.
+        What a step has done is kept by the job, in the transaction of its result, not by the engine.
         """
-
-    def step(self, execution: str, step_id: str) -> None:
-        """Do a step. Called again after a crash in it, never after it has returned."""
-
-    def finish(self, execution: str) -> None:
-        """All steps are over."""
 
 
 class Engine(Protocol):
@@ -34,17 +29,17 @@ class Engine(Protocol):
     def ready(self) -> str | None:
         """None when it executes, else what it waits for, in words."""
 
-    def start(self, execution: str) -> None:
-        """Put an execution into the queue. Starting one that exists already does nothing. Raises Unavailable."""
+    def start(self, execution: str, place: str = "") -> None:
+        """Put an execution into the queue; with ``place`` "server" only a process that serves takes it.
 
-    def alive(self, execution: str) -> bool:
-        """Whether the engine will go on with this execution by itself."""
+        Starting one that exists already does nothing. Raises Unavailable.
+        """
+
+    def lost(self, executions: Sequence[str], living: Container[str]) -> list[str]:
+        """Those that nobody will go on with by itself. ``living``: names of the executors that are at work."""
 
     def cancel(self, execution: str) -> None:
         """Forget an execution that waits in the queue. One that runs is stopped by its run's state."""
-
-    def recover(self, executor_id: str) -> None:
-        """Take over what a dead executor left."""
 
     def close(self, grace: float) -> None:
         """Stop taking work, wait up to ``grace`` seconds; what is not finished goes on at the next launch."""

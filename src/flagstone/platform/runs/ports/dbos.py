@@ -1,7 +1,8 @@
 """The engine on DBOS Transact (its MIT core only: no Conductor, no enterprise keys, no admin server).
 
-One DBOS workflow is one execution of a run, one DBOS step is one step. DBOS keeps which steps have returned; everything
-about them lies in our own tables. DBOS is one per process, so this engine is, too.
+One DBOS workflow is one execution of a run: DBOS queues it, gives it to a process, goes on with it after a crash. Its
+steps are no DBOS steps: what they have done lies in our own tables, in the transaction of their results, and a second
+note of it would cost more than the first. DBOS is one per process, so this engine is, too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ log = logging.getLogger("flagstone.runs.engine")
 APPLICATION = "flagstone"
 VERSION = "1"
 """Grows when executions that older code began cannot be gone on with; recovery is within one version."""
-QUEUE = "runs"
+_QUEUES = {"": "runs", "server": "runs-server"}
 _POLL = 0.2
 _one_per_process = threading.Lock()
 _launched: list[DbosEngine] = []
@@ -31,12 +33,13 @@ _launched: list[DbosEngine] = []
 class DbosEngine:
     """``url`` is a SQLAlchemy URL of a SQLite file or a PostgreSQL database (DBOS uses the schema ``dbos`` there)."""
 
-    def __init__(self, url: str, *, executor_id: str, concurrency: int) -> None:
+    def __init__(self, url: str, *, executor_id: str, concurrency: int, serves: bool = True) -> None:
         self._url = make_url(url)
         if self._url.get_backend_name() == "postgresql":
             self._url = self._url.set(drivername="postgresql+psycopg")
         self._executor_id = executor_id
         self._concurrency = concurrency
+        self._queues = list(_QUEUES.values()) if serves else [_QUEUES[""]]
         self._dbos: Any = None
         self._workflow: Any = None
         self._here: set[str] = set()
@@ -74,9 +77,11 @@ class DbosEngine:
         logger = logging.getLogger("dbos")
         logger.handlers.clear()
         logger.propagate = True
-        workflow = DBOS.workflow(name="flagstone.run")(self._make_workflow(job, DBOS.run_step))
+        workflow = DBOS.workflow(name="flagstone.run")(self._make_workflow(job))
+        DBOS.listen_queues(self._queues)
         DBOS.launch()
-        DBOS.register_queue(QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=_POLL)
+        for name in _QUEUES.values():
+            DBOS.register_queue(name, worker_concurrency=self._concurrency, polling_interval_sec=_POLL)
         self._workflow = workflow
         self._dbos = DBOS
         log.info("the engine executes up to %d runs as %s", self._concurrency, self._executor_id)
@@ -92,16 +97,12 @@ class DbosEngine:
         finally:
             connection.close()
 
-    def _make_workflow(self, job: Job, run_step: Any) -> Any:
+    def _make_workflow(self, job: Job) -> Any:
         def run(execution: str) -> None:
             with self._guard:
                 self._here.add(execution)
             try:
-                steps = job.begin(execution)
-                for step_id in steps:
-                    run_step({"name": step_id}, job.step, execution, step_id)
-                if steps:
-                    job.finish(execution)
+                job.perform(execution)
             finally:
                 with self._guard:
                     self._here.discard(execution)
@@ -112,23 +113,30 @@ class DbosEngine:
         """See ``ports.Engine``."""
         return None if self._dbos is not None else "the engine of runs is starting"
 
-    def start(self, execution: str) -> None:
+    def start(self, execution: str, place: str = "") -> None:
         """See ``ports.Engine``."""
         # Loaded by launch(), see there.
         from dbos import SetWorkflowID
 
         with SetWorkflowID(execution):
-            self._running().enqueue_workflow(QUEUE, self._workflow, execution)
+            self._running().enqueue_workflow(_QUEUES[place], self._workflow, execution)
 
-    def alive(self, execution: str) -> bool:
+    def lost(self, executions: Sequence[str], living: Container[str]) -> list[str]:
         """See ``ports.Engine``."""
-        status = self._running().get_workflow_status(execution)
-        if status is None:
-            return False
+        if not executions:
+            return []
+        engine = self._running()
+        found = engine.list_workflows(workflow_ids=list(executions), load_input=False, load_output=False)
+        alive = {status.workflow_id for status in found if self._alive(status, living)}
+        return [execution for execution in executions if execution not in alive]
+
+    def _alive(self, status: Any, living: Container[str]) -> bool:
         if status.status == "PENDING" and status.executor_id == self._executor_id:
             with self._guard:
-                return execution in self._here
-        return status.status in ("PENDING", "ENQUEUED", "DELAYED")
+                return status.workflow_id in self._here
+        if status.status == "PENDING":
+            return status.executor_id in living
+        return status.status in ("ENQUEUED", "DELAYED")
 
     def cancel(self, execution: str) -> None:
         """See ``ports.Engine``."""
@@ -136,10 +144,6 @@ class DbosEngine:
             if execution in self._here:
                 return
         self._running().cancel_workflow(execution)
-
-    def recover(self, executor_id: str) -> None:
-        """See ``ports.Engine``."""
-        self._running()._recover_pending_workflows([executor_id])  # noqa: SLF001  DBOS has no public call for it
 
     def close(self, grace: float) -> None:
         """See ``ports.Engine``. The caller has told the job to stop."""

@@ -16,6 +16,7 @@ from flagstone.platform.runs.service.expressions import (
 )
 from flagstone.platform.runs.service.files import RootFiles
 from flagstone.platform.runs.service.registry import ActionRegistry
+from flagstone.platform.runs.service.resolving import ResolveService
 from flagstone.platform.runs.service.runs import RunService
 from flagstone.platform.runs.service.sources import Reading, Sources
 from flagstone.platform.runs.service.steps import parse_inputs
@@ -28,6 +29,7 @@ __all__ = [
     "ActionRegistry",
     "Place",
     "Reading",
+    "ResolveService",
     "RootFiles",
     "RunContext",
     "RunService",

@@ -20,15 +20,17 @@ from flagstone.platform.runs.service.logs import LogFlusher
 from flagstone.platform.runs.service.recording import Recorder
 from flagstone.platform.runs.service.registry import ActionRegistry
 from flagstone.platform.runs.service.remote import Fetch
+from flagstone.platform.runs.service.resolving import ResolveService
 from flagstone.platform.runs.service.runs import RunService
 from flagstone.platform.runs.service.secrets import RunSecrets
 from flagstone.platform.runs.service.sources import Sources
 from flagstone.platform.runs.service.steps import StepRunner
 from flagstone.platform.runs.service.undoing import Undoer
 from flagstone.platform.runs.service.waiting import WaitService
+from flagstone.platform.runs.service.workers import Workers
 from flagstone.platform.runs.service.workspaces import Workspaces
 from flagstone.platform.runs.settings import RunsSettings
-from flagstone.platform.runs.store import EventStore, RunStore, StepStore, WaitStore
+from flagstone.platform.runs.store import EventStore, RunStore, StepStore, WaitStore, WorkerStore
 from flagstone.toolkit.db import Database
 from flagstone.toolkit.signals import Signals
 
@@ -55,12 +57,14 @@ class RunsAssembly:
 
     service: RunService
     waiting: WaitService
+    resolving: ResolveService
     registry: ActionRegistry
     workspaces: Workspaces
     sources: Sources
     engine: Engine
     executor: Executor
     dispatcher: Dispatcher
+    workers: Workers
     flusher: LogFlusher
     settings: RunsSettings
 
@@ -72,6 +76,7 @@ class RunsAssembly:
         """Let steps finish for a while, then leave the rest to the next start."""
         self.dispatcher.stop()
         self.executor.stop(self.settings.stop_grace_seconds)
+        self.workers.stop()
         self.engine.close(0)
         self.flusher.stop()
 
@@ -95,11 +100,10 @@ def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, work
     sources = Sources(others.allowed_folders, others.hosted, others.fetch)
     executor = Executor(recorder, flusher, secrets, settings, lambda step: crash.hit("between_steps", step))
     caller = Caller(
-        timeout=settings.step_timeout_seconds,
         grace=settings.cancel_grace_seconds,
         crash=crash,
         stopping=executor.stopping,
-        asked_to_stop=executor.asked_to_stop,
+        look=executor.look,
     )
     executor.runner = StepRunner(
         recorder,
@@ -114,9 +118,20 @@ def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, work
     )
     waiting = WaitService(recorder, others.access, others.audit)
     executor.undoer = Undoer(recorder, executor.runner, executor.stopping)
+    workers = Workers(WorkerStore(others.db, others.now), recorder, settings)
     dispatcher = Dispatcher(
-        engine, executor, runs, waiting, secrets=secrets, workspaces=workspaces, settings=settings, now=others.now
+        engine,
+        executor,
+        runs,
+        waiting,
+        workers,
+        events=events,
+        secrets=secrets,
+        workspaces=workspaces,
+        settings=settings,
+        now=others.now,
     )
+    workers.taken_over = dispatcher.take
     executor.wake = waiting.wake = dispatcher.wake
     service = RunService(
         recorder,
@@ -124,11 +139,25 @@ def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, work
         executor,
         dispatcher,
         secrets,
+        registry,
         access=others.access,
         audit=others.audit,
         signals=others.signals,
         settings=settings,
     )
+    resolving = ResolveService(recorder, registry, others.access, others.audit)
+    resolving.wake = dispatcher.wake
     return RunsAssembly(
-        service, waiting, registry, workspaces, sources, engine, executor, dispatcher, flusher, settings
+        service,
+        waiting,
+        resolving,
+        registry,
+        workspaces,
+        sources,
+        engine,
+        executor,
+        dispatcher,
+        workers,
+        flusher,
+        settings,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from flagstone.kernel.errors import FlagstoneError, Invalid, Permanent
 from flagstone.platform.runs.service.contexts import RunContext
 from flagstone.platform.runs.service.crash import CrashPoints
 from flagstone.platform.runs.service.recording import ActiveRun, Interrupted
-from flagstone.sdk import Action, Waiting
+from flagstone.sdk import Action, UndoNotPossible, Waiting
 
 log = logging.getLogger("flagstone.runs")
 
@@ -34,8 +34,12 @@ class Call:
     action: Action
     context: RunContext
     inputs: Any
-    probe: bool
+    timeout: float
+    """Seconds."""
+    probe: bool = False
     """First ask whether the side effect has happened already."""
+    undo: Mapping[str, Any] | None = None
+    """Take back what gave these outputs, instead of doing it."""
 
 
 @dataclass
@@ -52,17 +56,15 @@ class Caller:
     def __init__(
         self,
         *,
-        timeout: float,
         grace: float,
         crash: CrashPoints,
         stopping: Callable[[], float | None],
-        asked_to_stop: Callable[[str], bool],
+        look: Callable[[ActiveRun], None],
     ) -> None:
-        self._timeout = timeout
         self._grace = grace
         self._crash = crash
         self._stopping = stopping
-        self._asked_to_stop = asked_to_stop
+        self._look = look
 
     def call(self, active: ActiveRun, call: Call) -> dict[str, Any]:
         """The outputs. Raises what the action raised, Waiting too, Cancelled, Permanent for a time-out, Interrupted."""
@@ -75,15 +77,15 @@ class Caller:
         if not outcome.done.is_set():
             call.context.close()
             if late is None:
-                raise Interrupted("the server stops")
+                raise Interrupted("the server stops, or another executor has the run")
             log.warning("the step %s of run %s did not stop and is left", call.context.step_id, call.context.run_id)
             raise late
         if outcome.waiting is not None:
-            if active.stop.is_set():
+            if self._stopped(active, call):
                 raise Cancelled("the run was cancelled")
             raise outcome.waiting
         if outcome.error is not None:
-            if active.stop.is_set():
+            if self._stopped(active, call):
                 raise Cancelled(outcome.error.message) from outcome.error
             raise outcome.error
         if late is not None and call.context.noticed_stop:
@@ -92,7 +94,8 @@ class Caller:
 
     def _wait(self, active: ActiveRun, call: Call, outcome: _Outcome) -> Exception | None:
         """Wait for the end; returns why the action was asked to stop, if it was."""
-        deadline = time.monotonic() + self._timeout
+        began = time.monotonic()
+        deadline = began + call.timeout
         give_up: float | None = None
         late: Exception | None = None
         while not outcome.done.is_set():
@@ -100,11 +103,15 @@ class Caller:
             until_stop = self._stopping()
             if (until_stop is not None and now >= until_stop) or (give_up is not None and now >= give_up):
                 return late
-            if late is None and (active.stop.is_set() or self._asked_to_stop(active.record.id)):
-                active.stop.set()
+            if now >= began + _LOOK and not self._stopped(active, call):
+                self._look(active)
+            if active.lost.is_set():
+                call.context.stop_event.set()
+                return None
+            if late is None and self._stopped(active, call):
                 late = Cancelled("the run was cancelled")
             if late is None and now >= deadline:
-                late = _timed_out(call.context.step_id, self._timeout)
+                late = _timed_out(call.context.step_id, call.timeout)
             if late is not None and give_up is None:
                 call.context.stop_event.set()
                 give_up = now + self._grace
@@ -113,8 +120,16 @@ class Caller:
             active.signal.clear()
         return late
 
+    @staticmethod
+    def _stopped(active: ActiveRun, call: Call) -> bool:
+        """A cancel does not stop what takes the run back."""
+        return active.stop.is_set() and call.undo is None
+
     def _perform(self, active: ActiveRun, call: Call, outcome: _Outcome) -> None:
         try:
+            if call.undo is not None:
+                call.action.undo(call.context, call.inputs, call.undo)
+                return
             found = call.action.probe(call.context, call.inputs) if call.probe else None
             if found is None:
                 found = call.action.run(call.context, call.inputs)
@@ -122,6 +137,8 @@ class Caller:
             outcome.outputs = to_outputs(call.action, found)
         except Waiting as waiting:
             outcome.waiting = waiting
+        except UndoNotPossible as error:
+            outcome.error = Permanent("runs.no_undo", f"{call.action.id} cannot take this back: {error}")
         except FlagstoneError as error:
             outcome.error = error
         except BaseException as error:
@@ -149,5 +166,5 @@ def _timed_out(step_id: str, timeout: float) -> Permanent:
     return Permanent(
         "runs.step_timeout",
         f"The step {step_id} took longer than {timeout:g} seconds.",
-        hint="Retry the run, or raise runs.step_timeout_seconds.",
+        hint="Retry the run, or give the step more time: its own limit, else runs.step_timeout_seconds.",
     )

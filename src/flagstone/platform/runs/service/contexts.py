@@ -11,6 +11,7 @@ from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Invalid
 from flagstone.platform.runs.model import Wait
+from flagstone.platform.runs.service.failing import remembered
 from flagstone.platform.runs.service.files import RootFiles
 from flagstone.platform.runs.service.originals import Originals
 from flagstone.platform.runs.service.sources import Reading, Sources
@@ -151,9 +152,8 @@ class RunContext(StepContext):
 
     def resume(self, wait: Wait | None) -> None:
         """Hand over what the step remembered when it began to wait, and what it was answered."""
-        if wait is not None:
-            self.memory = dict(wait.data)
-            self.answer = dict(wait.answer) if wait.answer is not None else None
+        found = remembered(wait)
+        self.memory, self.answer = found["memory"], found["answer"]
 
     def emit(self, event_type: str, subject: str, data: Mapping[str, Any]) -> None:
         """Add an event, written with the step's result."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 
 from flagstone.kernel.clock import Now
 from flagstone.kernel.errors import FlagstoneError
-from flagstone.platform.runs.model import execution_id
+from flagstone.platform.runs.model import Dispatch, execution_id
 from flagstone.platform.runs.ports import Engine, Job
 from flagstone.platform.runs.service.secrets import RunSecrets
 from flagstone.platform.runs.service.waiting import WaitService
+from flagstone.platform.runs.service.workers import Workers
 from flagstone.platform.runs.service.workspaces import Workspaces
 from flagstone.platform.runs.settings import RunsSettings
-from flagstone.platform.runs.store import RunStore
+from flagstone.platform.runs.store import EventStore, RunStore
 
 log = logging.getLogger("flagstone.runs")
 
@@ -32,7 +34,9 @@ class Dispatcher:
         job: Job,
         runs: RunStore,
         waiting: WaitService,
+        workers: Workers,
         *,
+        events: EventStore,
         secrets: RunSecrets,
         workspaces: Workspaces,
         settings: RunsSettings,
@@ -42,6 +46,8 @@ class Dispatcher:
         self._job = job
         self._runs = runs
         self._waiting = waiting
+        self._workers = workers
+        self._events = events
         self._secrets = secrets
         self._workspaces = workspaces
         self._settings = settings
@@ -61,6 +67,15 @@ class Dispatcher:
         """There is a new run."""
         self._wake.set()
 
+    def take(self, new: Sequence[Dispatch], old: Sequence[str]) -> None:
+        """Executions of a worker that is gone are replaced by new ones."""
+        if self._engine.ready() is not None:
+            return  # they are found as lost later
+        for dispatch in new:
+            self._engine.start(dispatch.execution, dispatch.place)
+        for execution in old:
+            self._engine.cancel(execution)
+
     def forget(self, execution: str) -> None:
         """The run was cancelled before it began: the engine need not wake it."""
         if self._engine.ready() is None:
@@ -79,6 +94,8 @@ class Dispatcher:
         self._wake.wait(_HEAD_START)
         while not self._stopped.is_set():
             try:
+                # First, since whoever is not among the workers is taken for dead by the others.
+                self._workers.start()
                 self._engine.launch(self._job)
                 break
             except Exception:
@@ -107,27 +124,25 @@ class Dispatcher:
             self._wake.clear()
 
     def _start_queued(self) -> None:
-        queued = [execution_id(*found) for found in self._runs.ids("queued", "cancelling")]
-        for execution in queued:
+        queued = {found.execution: found for found in self._runs.dispatches("queued", "cancelling")}
+        for execution, dispatch in queued.items():
             if execution not in self._started:
-                self._engine.start(execution)
+                self._engine.start(execution, dispatch.place)
                 self._started.add(execution)
         self._started.intersection_update(queued)
 
     def _restart_lost(self) -> None:
-        """Runs at work that the engine does not know of, in two looks one after the other, get a new execution."""
-        lost: set[str] = set()
-        for run_id, dispatch in self._runs.ids("running", "cancelling"):
-            execution = execution_id(run_id, dispatch)
-            if self._engine.alive(execution):
-                continue
-            lost.add(execution)
-            if execution in self._suspects:
-                log.warning("run %s was lost by the engine and is started again", run_id)
-                again = self._runs.reopen(run_id, ("running", "cancelling"), state=None)
-                if again is not None:
-                    self._engine.start(execution_id(run_id, again))
-        self._suspects = lost
+        """Runs that nobody executes or will execute, in two looks one after the other, get a new execution."""
+        states = ("queued", "running", "cancelling")
+        known = {found.execution: found for found in self._runs.dispatches(*states)}
+        lost = self._engine.lost(list(known), self._workers.living())
+        for execution in self._suspects.intersection(lost):
+            old = known[execution]
+            log.warning("run %s was lost by the engine and is started again", old.run_id)
+            again = self._runs.reopen(old.run_id, states, state=None, dispatch=old.number)
+            if again is not None:
+                self._engine.start(execution_id(old.run_id, again), old.place)
+        self._suspects = set(lost)
 
     def _tidy(self) -> None:
         """Remove workspaces and secrets of runs that ended long ago."""
@@ -140,3 +155,8 @@ class Dispatcher:
                 log.exception("run %s could not be tidied up", run.id)
                 continue
             self._runs.change(run.id, {"tidied": 1})
+        if self._settings.keep_logs_days:
+            old = self._now() - timedelta(days=self._settings.keep_logs_days)
+            for run in self._runs.untidied(old, level=1):
+                self._events.drop_log(run.id)
+                self._runs.change(run.id, {"tidied": 2})

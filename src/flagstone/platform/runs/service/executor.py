@@ -49,7 +49,7 @@ class Executor:
         self._secrets = secrets
         self._settings = settings
         self._between_steps = between_steps
-        self._active: dict[str, ActiveRun] = {}
+        self._active: dict[int, ActiveRun] = {}
         self._guard = threading.Lock()
         self._stop_at: float | None = None
         self.undoer: Undoer | None = None
@@ -59,34 +59,47 @@ class Executor:
         self.runner: StepRunner | None = None
         """Set once by whoever builds the service: the runner asks back whether the server stops."""
 
-    def begin(self, execution: str) -> list[str]:
-        """See ``ports.Job``."""
+    def perform(self, execution: str) -> None:
+        """See ``ports.Job``. Raises Interrupted when the server stops or another executor has the run."""
+        active = self._begin(execution)
+        if active is None:
+            return
+        try:
+            for index, definition in enumerate(active.record.workflow.steps):
+                self._go_on()
+                self._do(active, index, definition)
+                self._between_steps(definition.id)
+            self._finish(active)
+        finally:
+            self._drop(active)
+
+    def _go_on(self) -> None:
+        if self._stop_at is not None:
+            raise Interrupted("the server stops")
+
+    def _begin(self, execution: str) -> ActiveRun | None:
+        """Take the run, with a new fence. None when there is nothing to do."""
         run_id, _, dispatch = execution.rpartition(".")
         recorder = self._recorder
         before = recorder.runs.get(run_id)
-        if self._stop_at is not None or before is None:
-            return self._not_now(before)
+        if before is None:
+            return None
+        self._go_on()
         with recorder.db.write():
-            record = recorder.runs.begin(run_id, int(dispatch), recorder.now())
+            record = recorder.runs.begin(run_id, int(dispatch), recorder.now(), self._settings.executor_id)
             if record is None:
-                return []
+                return None
             if before.state == "queued":
                 recorder.append(run_id, [recorder.run_event(record.state)], record.fence)
                 recorder.announce(record, record.state)
         try:
-            active = self._take(execution, record)
+            active = self._take(record)
         except FlagstoneError as error:
             self._cannot_begin(record, error)
-            return []
+            return None
         if before.state != "queued":
             active.book.write("", "Going on after an interruption.", "warn")
-        return [step.id for step in record.workflow.steps]
-
-    @staticmethod
-    def _not_now(before: RunRecord | None) -> list[str]:
-        if before is None:
-            return []
-        raise Interrupted("the server stops")
+        return active
 
     def _cannot_begin(self, record: RunRecord, error: FlagstoneError) -> None:
         """Its secrets cannot be had: without them nothing of it may be done."""
@@ -98,7 +111,7 @@ class Executor:
             recorder.append(record.id, [recorder.run_event("failed", error=problem)], record.fence)
             recorder.announce(record, "failed")
 
-    def _take(self, execution: str, record: RunRecord) -> ActiveRun:
+    def _take(self, record: RunRecord) -> ActiveRun:
         values = self._secrets.read(record)
         masker = Masker(values.values())
         recorder = self._recorder
@@ -109,27 +122,10 @@ class Executor:
         if record.state == "cancelling":
             active.stop.set()
         with self._guard:
-            old = self._active.get(execution)
-            self._active[execution] = active
-        if old is not None:
-            self._flusher.remove(old.book)
+            # Not by the run: after a takeover an older life of the same run may still be ending here.
+            self._active[id(active)] = active
         self._flusher.add(book)
         return active
-
-    def step(self, execution: str, step_id: str) -> None:
-        """See ``ports.Job``. Raises Interrupted when the server stops or another executor has the run."""
-        active = self._active[execution]
-        if self._stop_at is not None:
-            self._drop(execution)
-            raise Interrupted("the server stops")
-        workflow = active.record.workflow
-        index = next(number for number, step in enumerate(workflow.steps) if step.id == step_id)
-        try:
-            self._do(active, index, workflow.steps[index])
-        except Interrupted:
-            self._drop(execution)
-            raise
-        self._between_steps(step_id)
 
     def _do(self, active: ActiveRun, index: int, definition: StepDefinition) -> None:
         steps = self._recorder.steps.of(active.record.id)
@@ -179,8 +175,7 @@ class Executor:
 
     def _one(self, active: ActiveRun, row: StepRecord, definition: StepDefinition) -> None:
         run_id = active.record.id
-        if not active.stop.is_set() and self.asked_to_stop(run_id):
-            active.stop.set()
+        self.look(active)
         scope = self._scope(active, row, self._recorder.steps.of(run_id))
         if active.stop.is_set():
             self._end(active, row, "cancelled", "the run was cancelled")
@@ -233,19 +228,17 @@ class Executor:
             ),
         )
 
-    def finish(self, execution: str) -> None:
-        """See ``ports.Job``."""
-        active = self._active[execution]
+    def _finish(self, active: ActiveRun) -> None:
         recorder = self._recorder
         steps = recorder.steps.of(active.record.id)
         if self._waits(active, steps):
-            if self._put_away(execution, active):
+            if self._put_away(active):
                 return
             steps = self._stop_waiting(active, steps)
         state, error = _outcome(steps)
         output: dict[str, Any] = {}
         if self.undoer is not None and wants_undo(active, state, asked=self._asked_to_undo(active)):
-            error = self._undone(execution, active, steps) or error
+            error = self._undone(active, steps) or error
         if state == "succeeded":
             output, error = self._output(active, steps)
             state = "failed" if error else state
@@ -259,10 +252,7 @@ class Executor:
             recorder.runs.change(active.record.id, values, fence=active.record.fence)
             recorder.announce(active.record, state)
 
-        try:
-            recorder.commit(active, [event], work)
-        finally:
-            self._drop(execution)
+        recorder.commit(active, [event], work)
         if state == "succeeded":
             self._secrets.forget(active.record)
 
@@ -270,16 +260,12 @@ class Executor:
         now = self._recorder.runs.get(active.record.id)
         return now is not None and now.undo
 
-    def _undone(self, execution: str, active: ActiveRun, steps: tuple[StepRecord, ...]) -> dict[str, Any] | None:
+    def _undone(self, active: ActiveRun, steps: tuple[StepRecord, ...]) -> dict[str, Any] | None:
         assert self.undoer is not None
         active.stop.clear()
-        try:
-            return self.undoer.undo(active, steps, lambda step: self._scope(active, step, steps))
-        except Interrupted:
-            self._drop(execution)
-            raise
+        return self.undoer.undo(active, steps, lambda step: self._scope(active, step, steps))
 
-    def _put_away(self, execution: str, active: ActiveRun) -> bool:
+    def _put_away(self, active: ActiveRun) -> bool:
         """The run waits, and nothing of it stays in memory. False when it was asked to stop meanwhile."""
         recorder, record = self._recorder, active.record
         put: list[bool] = []
@@ -297,8 +283,6 @@ class Executor:
                 recorder.db.after_commit(self.wake)
 
         recorder.commit(active, [], work)
-        if put[0]:
-            self._drop(execution)
         return put[0]
 
     def _stop_waiting(self, active: ActiveRun, steps: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
@@ -322,16 +306,18 @@ class Executor:
         except Invalid as error:
             return {}, active.problem(error)
 
-    def _drop(self, execution: str) -> None:
+    def _drop(self, active: ActiveRun) -> None:
         with self._guard:
-            active = self._active.pop(execution, None)
-        if active is not None:
-            self._flusher.remove(active.book)
+            self._active.pop(id(active), None)
+        self._flusher.remove(active.book)
 
-    def asked_to_stop(self, run_id: str) -> bool:
-        """Whether the run was cancelled, perhaps by another process."""
-        now = self._recorder.runs.progress(run_id)
-        return now is None or now[0] in ("cancelling", "cancelled")
+    def look(self, active: ActiveRun) -> None:
+        """Notice a cancel, or that another executor has the run by now: perhaps in another process."""
+        now = self._recorder.runs.holder(active.record.id)
+        if now is None or now[0] in ("cancelling", "cancelled"):
+            active.stop.set()
+        if now is None or now[1] != active.record.fence:
+            active.lost.set()
 
     def cancel(self, run_id: str) -> None:
         """Tell the step that is at work now."""

@@ -63,6 +63,7 @@ class LogBook:
         self._guard = threading.Lock()
         self._pending: list[NewEvent] = []
         self._caps: dict[str, _Cap] = {}
+        self._left = settings.log_bytes_per_run
         self._lost = False
 
     def write(self, step: str, text: str, stream: str = "out") -> None:
@@ -81,17 +82,25 @@ class LogBook:
                 if len(shown) > _LINE_LIMIT:
                     shown = f"{shown[:_LINE_LIMIT]}… ({len(shown) - _LINE_LIMIT} more characters)"
                 event = NewEvent(at, "log", step=step, text=shown, stream=stream)
-                if cap.takes(event):
+                if self._left > 0 and cap.takes(event):
                     self._pending.append(event)
+                    self._left -= len(shown) + 1
+                    if self._left <= 0:
+                        self._pending.append(self._full(step))
             full = len(self._pending) >= _BATCH
         if full:
             self._wake()
+
+    def _full(self, step: str) -> NewEvent:
+        kept = f"{self._settings.log_bytes_per_run:,} bytes"
+        text = f"runs.log_full: this run has written {kept}; nothing more is kept (setting runs.log_bytes_per_run)."
+        return NewEvent(self._now(), "log", step=step, text=text, stream="warn")
 
     def end_step(self, step: str) -> None:
         """The step is over: of a log that was too long add the notice and the last lines."""
         with self._guard:
             cap = self._caps.pop(step, None)
-            if cap is not None:
+            if cap is not None and self._left > 0:
                 self._pending += cap.rest(step)
 
     def flush(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flagstone.foundation.events import PlatformEvents
@@ -13,7 +14,7 @@ from flagstone.kernel.clock import Now
 from flagstone.kernel.errors import FlagstoneError
 from flagstone.platform.runs.model import RunRecord, StepRecord
 from flagstone.platform.runs.service.logs import LogBook
-from flagstone.platform.runs.store import EventStore, NewEvent, RunStore, StepStore, WaitStore
+from flagstone.platform.runs.store import EventStore, NewEvent, RunStore, StepStore, WaitStore, database_now
 from flagstone.toolkit.db import Database
 from flagstone.toolkit.signals import Signals
 
@@ -35,6 +36,8 @@ class ActiveRun:
     secrets: Mapping[str, str]
     stop: threading.Event = field(default_factory=threading.Event)
     """The run was asked to stop."""
+    lost: threading.Event = field(default_factory=threading.Event)
+    """Another executor has the run: nothing that is done here counts any more."""
     signal: threading.Event = field(default_factory=threading.Event)
     """Something changed for whoever waits: the action ended, a cancel, the server stops."""
 
@@ -81,11 +84,15 @@ class Recorder:
         self._outbox = outbox
         self._signals = signals
 
+    def db_now(self) -> datetime:
+        """The time of the database: for what several processes must agree on."""
+        return database_now(self.db, self.now)
+
     def append(self, run_id: str, new: Sequence[NewEvent], fence: int | None = None) -> None:
         """Add events and wake followers after the commit. Raises Conflict for a stale fence."""
         with self.db.write():
             self._events.append(run_id, new, fence=fence)
-            self.db.after_commit(lambda: self._signals.notify(f"run:{run_id}"))
+            self.db.after_commit(lambda: self._signals.notify("runs.log"))
 
     def commit(self, active: ActiveRun, new: Sequence[NewEvent], work: Callable[[], None]) -> None:
         """The log so far, events and changes, together. Raises Interrupted when another executor has the run."""

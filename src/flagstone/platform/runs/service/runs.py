@@ -14,19 +14,20 @@ from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Invalid, NotFound
 from flagstone.kernel.ids import new_id
 from flagstone.kernel.paging import Page
-from flagstone.platform.runs.model import RETRYABLE, SETTLED, RunRecord, StepRecord, canonical, digest, execution_id
+from flagstone.platform.runs.model import RETRYABLE, RunRecord, StepRecord, canonical, digest, execution_id
 from flagstone.platform.runs.permissions import CANCEL, READ, RETRY, START
 from flagstone.platform.runs.service.dispatcher import Dispatcher
 from flagstone.platform.runs.service.executor import Executor
+from flagstone.platform.runs.service.following import Followers
+from flagstone.platform.runs.service.ownership import check_own
 from flagstone.platform.runs.service.recording import Recorder
+from flagstone.platform.runs.service.registry import ActionRegistry
 from flagstone.platform.runs.service.retrying import plan_retry
 from flagstone.platform.runs.service.secrets import RunSecrets
 from flagstone.platform.runs.settings import RunsSettings
 from flagstone.platform.runs.store import EventStore
 from flagstone.toolkit.signals import Signals
 
-_LOOK_AGAIN = 1.0
-"""Seconds between looks of a follower: another process may write without waking this one."""
 _PAGE = 1000
 
 
@@ -40,6 +41,7 @@ class RunService:
         executor: Executor,
         dispatcher: Dispatcher,
         secrets: RunSecrets,
+        registry: ActionRegistry,
         *,
         access: AccessService,
         audit: AuditLog,
@@ -52,9 +54,10 @@ class RunService:
         self._executor = executor
         self._dispatcher = dispatcher
         self._secrets = secrets
+        self._registry = registry
         self._access = access
         self._audit = audit
-        self._signals = signals
+        self._followers = Followers(recorder.runs, events, signals)
         self._settings = settings
 
     def start(self, request: RunRequest, actor: Principal, *, asked_as: RunRequest | None = None) -> RunView:
@@ -163,6 +166,7 @@ class RunService:
             trigger=request.trigger,
             triggered_by=request.triggered_by,
             rerun_of=request.rerun_of,
+            place="server" if self._only_on_server(request) else "",
         )
         with recorder.db.write():
             stored = self._runs.insert(record, idempotency_key=request.idempotency_key or None, request_digest=asked)
@@ -175,6 +179,10 @@ class RunService:
             recorder.announce(stored, "queued")
             recorder.db.after_commit(self._dispatcher.wake)
         return self._runs.get(run_id)
+
+    def _only_on_server(self, request: RunRequest) -> bool:
+        actions = (self._registry.find(step.action) for step in request.workflow.steps)
+        return any(action is not None and action.only_on_server for action in actions)
 
     def get(self, ref: str, actor: Principal) -> RunView:
         """A run by id or number. Raises NotFound."""
@@ -197,28 +205,27 @@ class RunService:
         return self._events.read(record.id, after=after, limit=max(1, min(limit, 5 * _PAGE)))
 
     async def follow(self, ref: str, actor: Principal, *, after: int = 0) -> AsyncIterator[RunEvent]:
-        """The same, live, until the run has ended. Reads are short and indexed, so they run inline."""
+        """The same, live, until the run has ended."""
         record = self._readable(ref, actor)
-        while True:
-            found = self._events.read(record.id, after=after, limit=_PAGE)
-            for event in found:
-                after = event.seq
-                yield event
-            if found:
-                continue
-            now = self._runs.progress(record.id)
-            if now is None or (now[0] in SETTLED and now[1] <= after):
-                return
-            if now[1] <= after:
-                await self._signals.wait_async(f"run:{record.id}", _LOOK_AGAIN)
+        async for event in self._followers.follow(record.id, after):
+            yield event
 
-    def log_lines(self, ref: str, actor: Principal) -> Iterator[str]:
-        """The whole log as text, a line at a time, with the step in front."""
+    def search_log(
+        self, ref: str, actor: Principal, *, text: str = "", step: str | None = None, after: int = 0, limit: int = _PAGE
+    ) -> list[RunEvent]:
+        """Log lines that hold a text, in any case, after a sequence number, oldest first. Raises NotFound."""
+        record = self._readable(ref, actor)
+        return self._events.search(record.id, text=text, step=step, after=after, limit=max(1, min(limit, 5 * _PAGE)))
+
+    def log_lines(self, ref: str, actor: Principal, *, step: str | None = None) -> Iterator[str]:
+        """The whole log as text, or that of one step, a line at a time, with the step in front."""
         record = self._readable(ref, actor)
         after = 0
         while found := self._events.read(record.id, after=after, limit=_PAGE):
             for event in found:
                 after = event.seq
+                if step is not None and event.step != step:
+                    continue
                 text = event.text if event.type == "log" else f"[{event.type} {event.state}]"
                 yield f"{event.at.isoformat(timespec='milliseconds')} {event.step or '-'}: {text}\n"
 
@@ -228,7 +235,7 @@ class RunService:
         With ``undo`` the steps that are done are taken back, as far as their actions can.
         """
         record = self._readable(ref, actor)
-        self._check_own(record, actor, CANCEL)
+        check_own(self._access, record, actor, CANCEL)
         recorder = self._recorder
         with recorder.db.write():
             state = self._cancelled_state(record, undo=undo)
@@ -251,6 +258,8 @@ class RunService:
                 self._recorder.waits.drop(record.id)
                 self._recorder.db.after_commit(self._dispatcher.wake)
                 return "cancelling"
+            if self._undo_again(record):
+                return "cancelling"
         now = self._recorder.now()
         ended = {"state": "cancelled", "ended_at": now}
         if self._runs.change(record.id, ended, states=("queued", "waiting", "unknown")):
@@ -263,13 +272,22 @@ class RunService:
             return "cancelling"
         return None
 
+    def _undo_again(self, record: RunRecord) -> bool:
+        """Take back what a run that has failed or was cancelled left: it was not asked to before, or not all went."""
+        left = any(step.state == "succeeded" and not step.undone for step in self._recorder.steps.of(record.id))
+        if not left or self._runs.reopen(record.id, ("failed", "cancelled"), state="cancelling") is None:
+            return False
+        self._runs.change(record.id, {"undo": 1})
+        self._recorder.db.after_commit(self._dispatcher.wake)
+        return True
+
     def retry(self, ref: str, actor: Principal, *, from_step: str | None = None) -> RunView:
         """Go on from the first step that did not succeed, or from ``from_step``; finished steps before it are kept.
 
         Raises Conflict when the run has not ended or has succeeded, Invalid for a bad ``from_step``, Denied, NotFound.
         """
         record = self._readable(ref, actor)
-        self._check_own(record, actor, RETRY)
+        check_own(self._access, record, actor, RETRY)
         recorder = self._recorder
         with recorder.db.write():
             if self._runs.reopen(record.id, tuple(RETRYABLE), state="queued") is None:
@@ -279,6 +297,7 @@ class RunService:
                     f"Run {record.number} is {now.state}.",
                     hint="Only a run that failed, was cancelled or has an unknown outcome can be retried.",
                 )
+            self._runs.change(record.id, {"undo": 0})
             recorder.waits.drop(record.id)
             plan = plan_retry(record, recorder.steps.of(record.id), from_step)
             for step_id in plan.released:
@@ -304,14 +323,6 @@ class RunService:
         if record is None:
             raise NotFound("runs.not_found", f"There is no run {ref!r}.", hint="`flagstone runs list` lists all runs.")
         return record
-
-    def _check_own(self, record: RunRecord, actor: Principal, permission: str) -> None:
-        """Who started a run may act on it while the role still allows to start runs; others need the permission."""
-        mine = record.principal
-        same = actor.id == mine.id or (actor.entity_ref is not None and actor.entity_ref == mine.entity_ref)
-        if same and self._access.decide(actor, START).allowed:
-            return
-        self._access.check(actor, permission, owner=record.owner, resource=f"run:{record.id}")
 
     def _view(self, record: RunRecord) -> RunView:
         return record.view(self._recorder.steps.of(record.id), self._recorder.waits.of(record.id))

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import random
+import itertools
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
 from flagstone.contracts.runs import StepDefinition
 from flagstone.foundation.access import AccessService
-from flagstone.kernel.errors import FlagstoneError, Invalid, Permanent, Problem, Temporary
+from flagstone.kernel.errors import FlagstoneError, Invalid, Permanent, Problem
 from flagstone.platform.runs.model import Intent, StepRecord, Wait, canonical, digest, step_key
 from flagstone.platform.runs.service.calling import Call, Caller, Cancelled
 from flagstone.platform.runs.service.contexts import Place, RunContext
 from flagstone.platform.runs.service.crash import CrashPoints
 from flagstone.platform.runs.service.expressions import Scope, render_inputs
+from flagstone.platform.runs.service.failing import GO_ON, Tries, failure_of, remembered
 from flagstone.platform.runs.service.recording import ActiveRun, Interrupted, Recorder
 from flagstone.platform.runs.service.registry import ActionRegistry
 from flagstone.platform.runs.service.sources import Reading, Sources
 from flagstone.platform.runs.service.workspaces import Workspaces
 from flagstone.platform.runs.settings import RunsSettings
-from flagstone.sdk import Action, UndoNotPossible, Waiting
+from flagstone.sdk import Action, Waiting
 
 _MAX_OUTPUT = 1_000_000
 
@@ -33,6 +35,7 @@ _MAX_OUTPUT = 1_000_000
 class _Task:
     active: ActiveRun
     step: StepRecord
+    definition: StepDefinition
     action: Action
     inputs: Any
     shown: dict[str, Any]
@@ -86,6 +89,9 @@ class StepRunner:
         else:
             self._attempts(task, deaths, seen=known is not None and known.state != "released")
 
+    def _timeout(self, task: _Task) -> float:
+        return task.definition.timeout_seconds or self._settings.step_timeout_seconds
+
     def _prepare(self, active: ActiveRun, step: StepRecord, definition: StepDefinition, scope: Scope) -> _Task:
         run = active.record
         action = self._registry.get(definition.action)
@@ -99,27 +105,27 @@ class StepRunner:
         reading = Reading(run.workflow, run.principal, files.scratch)
         place = Place(run.id, step.id, run.principal, run.owner, files, reading, self._sources, self._access)
         shown = active.masked(rendered.masked)
-        return _Task(active, step, action, inputs, shown, step_key(run.id, step.id, step.scope, shown), place)
+        return _Task(
+            active, step, definition, action, inputs, shown, step_key(run.id, step.id, step.scope, shown), place
+        )
 
     def _attempts(self, task: _Task, deaths: int, *, seen: bool) -> None:
         active, step = task.active, task.step
         probe = task.action.idempotency == "probe"
-        for number in range(1, self._settings.step_attempts + 1):
+        tries = Tries.of(self._recorder.waits.of(active.record.id).get(step.id), self._recorder.db_now())
+        for number in itertools.count(1):
             self._crash.hit("before_intent", step.id)
             self._begin(task, step.attempt + number, deaths)
             self._crash.hit("after_intent", step.id)
             context = self._context(task, step.attempt + number)
             try:
-                call = Call(task.action, context, task.inputs, probe and (seen or number > 1))
+                again = probe and (seen or number > 1)
+                call = Call(task.action, context, task.inputs, self._timeout(task), probe=again)
                 outputs = self._checked(active.masked(self._caller.call(active, call)), step)
-            except Temporary as error:
-                last = number == self._settings.step_attempts or task.action.idempotency == "none"
-                if last or not self._pause(task, error, number):
-                    self._fail(active, step, error, key=task.key)
-                    return
             except FlagstoneError as error:
-                self._fail(active, step, error, key=task.key)
-                return
+                tries = tries.counted(failure_of(error))
+                if not self._once_more(task, error, tries):
+                    return
             except Cancelled:
                 self._cancelled(active, step, key=task.key)
                 return
@@ -133,6 +139,26 @@ class StepRunner:
                 self._succeed(task, context, outputs)
                 return
 
+    def _once_more(self, task: _Task, error: FlagstoneError, tries: Tries) -> bool:
+        """Whether to try again right now. If not, the step has failed, or waits. Raises Interrupted."""
+        failure = failure_of(error)
+        if failure == "credential":
+            self._ask_to_mend(task, error)
+            return False
+        delay = None
+        if failure != "permanent" and task.action.idempotency != "none":
+            delay = tries.pause(error, self._settings, self._recorder.db_now())
+        if delay is None:
+            self._fail(task.active, task.step, error, key=task.key)
+            return False
+        if delay <= self._settings.retry_in_place_seconds:
+            if self._pause(task, error, delay):
+                return True
+            self._cancelled(task.active, task.step, key=task.key)
+            return False
+        self._try_later(task, error, delay, tries)
+        return False
+
     def can_undo(self, action_id: str) -> bool:
         """Whether an action can take back what it does. Raises NotFound for one that is not here."""
         return type(self._registry.get(action_id)).undo is not Action.undo
@@ -141,17 +167,15 @@ class StepRunner:
         """Take back what a finished step did. Raises what the action raises, Denied."""
         task = self._prepare(active, step, definition, scope)
         context = self._context(task, step.attempt)
-        try:
-            task.action.undo(context, task.inputs, dict(step.outputs))
-        except UndoNotPossible as error:
-            raise Permanent("runs.no_undo", f"{task.action.id} cannot take this back: {error}") from error
+        call = Call(task.action, context, task.inputs, self._timeout(task), undo=dict(step.outputs))
+        self._caller.call(active, call)
 
     def _park(self, task: _Task, waiting: Waiting) -> None:
         """The step waits: whatever it did is done, and it is asked again when it is woken."""
-        active, step, now = task.active, task.step, self._recorder.now()
+        active = task.active
         wait = Wait(
             run_id=active.record.id,
-            step_id=step.id,
+            step_id=task.step.id,
             kind=waiting.kind,
             message=str(active.masked(waiting.message)),
             until=waiting.until,
@@ -160,11 +184,33 @@ class StepRunner:
             approval_id=waiting.approval_id,
             data=active.masked(waiting.data),
         )
-        active.book.write(step.id, wait.message, "info")
+        self._put_away(task, wait, None, release=True)
+
+    def _ask_to_mend(self, task: _Task, error: FlagstoneError) -> None:
+        """A credential was refused: trying again is no use before somebody has mended it, failing helps nobody."""
+        active, step = task.active, task.step
+        kept = remembered(self._recorder.waits.of(active.record.id).get(step.id))
+        message = str(active.masked(f"{error} Mend it, then let the step go on."))
+        wait = Wait(active.record.id, step.id, "input", message, schema=GO_ON, data={"kept": kept}, reason="credential")
+        self._put_away(task, wait, error, release=True)
+
+    def _try_later(self, task: _Task, error: FlagstoneError, delay: float, tries: Tries) -> None:
+        active, step = task.active, task.step
+        until = self._recorder.db_now() + timedelta(seconds=delay)
+        message = str(active.masked(f"{error} Next attempt in {delay:.0f} s."))
+        data = tries.data(self._recorder.waits.of(active.record.id).get(step.id))
+        wait = Wait(active.record.id, step.id, "time", message, until=until, data=data, reason="retry")
+        self._put_away(task, wait, error, release=False)
+
+    def _put_away(self, task: _Task, wait: Wait, error: FlagstoneError | None, *, release: bool) -> None:
+        active, step, now = task.active, task.step, self._recorder.now()
+        active.book.write(step.id, wait.message, "warn" if error else "info")
+        problem = active.problem(error) if error else None
 
         def work() -> None:
-            self._steps.change(active.record.id, step.id, state="waiting", error=None)
-            self._steps.close_intent(task.key, "released", {}, now)
+            self._steps.change(active.record.id, step.id, state="waiting", error=problem)
+            if release:
+                self._steps.close_intent(task.key, "released", {}, now)
             self._recorder.waits.put(wait, now)
 
         event = self._recorder.step_event(step, "waiting", kind=wait.kind, message=wait.message)
@@ -266,12 +312,9 @@ class StepRunner:
         event = self._recorder.step_event(step, "pending")
         self._recorder.commit(active, [event], lambda: self._steps.change(active.record.id, step.id, state="pending"))
 
-    def _pause(self, task: _Task, error: Temporary, number: int) -> bool:
+    def _pause(self, task: _Task, error: FlagstoneError, delay: float) -> bool:
         """Wait before the next attempt; False when the run was cancelled meanwhile. Raises Interrupted."""
         active, step = task.active, task.step
-        ceiling = min(self._settings.retry_cap_seconds, self._settings.retry_base_seconds * 2 ** (number - 1))
-        # Full jitter, so that many steps that failed together do not come back together.
-        delay = max(random.uniform(0, ceiling), error.retry_after or 0)  # noqa: S311  no secret depends on it
         active.book.write(step.id, f"{error} Next attempt in {delay:.1f} s.", "warn")
         event = self._recorder.step_event(step, "waiting", seconds=round(delay, 1))
         self._recorder.commit(

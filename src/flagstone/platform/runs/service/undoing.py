@@ -24,7 +24,7 @@ def wants_undo(active: ActiveRun, state: str, *, asked: bool) -> bool:
     """Whether a run that ends in this state is to be taken back."""
     policy = active.record.workflow.undo
     if state == "failed":
-        return policy == "on_failure"
+        return asked or policy == "on_failure"
     return state == "cancelled" and (asked or policy in ("on_cancel", "on_failure"))
 
 
@@ -77,7 +77,7 @@ class Undoer:
         told = Permanent(
             "runs.undo_failed",
             f"The step {step.id} could not be taken back: {error}",
-            hint="Look at what it did and mend it by hand, or cancel the run again to try once more.",
+            hint="Look at what it did and mend it by hand, or cancel the run with undo again to try once more.",
         )
         active.book.write(step.id, str(told), "error")
         return active.problem(told)

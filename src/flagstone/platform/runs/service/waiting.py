@@ -78,7 +78,7 @@ class WaitService:
 
     def wake_due(self) -> int:
         """Wake every step whose time has come; returns how many."""
-        due = self._recorder.waits.due(self._recorder.now())
+        due = self._recorder.waits.due(self._recorder.db_now())
         for run_id, step_id in due:
             with self._recorder.db.write():
                 if self._recorder.waits.answer(run_id, step_id, None):
@@ -88,7 +88,7 @@ class WaitService:
     def seconds_until_due(self) -> float | None:
         """How long nobody has to be woken; None when nobody waits for a moment."""
         moment = self._recorder.waits.next_due()
-        return None if moment is None else max(0.0, (moment - self._recorder.now()).total_seconds())
+        return None if moment is None else max(0.0, (moment - self._recorder.db_now()).total_seconds())
 
     def _resume(self, run_id: str, step_id: str) -> None:
         """Let the run go on. One whose executor has not put it away yet goes on by itself, see ``Executor.finish``."""

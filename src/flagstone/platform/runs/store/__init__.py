@@ -7,5 +7,6 @@ from flagstone.platform.runs.store.runs import RunStore
 from flagstone.platform.runs.store.steps import StepStore
 from flagstone.platform.runs.store.tables import metadata
 from flagstone.platform.runs.store.waits import WaitStore
+from flagstone.platform.runs.store.workers import WorkerStore, database_now
 
-__all__ = ["EventStore", "NewEvent", "RunStore", "StepStore", "WaitStore", "metadata"]
+__all__ = ["EventStore", "NewEvent", "RunStore", "StepStore", "WaitStore", "WorkerStore", "database_now", "metadata"]

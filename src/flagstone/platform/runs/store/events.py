@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from flagstone.contracts.runs import RunEvent
 from flagstone.kernel.errors import Conflict
@@ -74,9 +74,26 @@ class EventStore:
 
     def read(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[RunEvent]:
         """Events after a sequence number, oldest first."""
-        statement = (
-            select(events).where(events.c.run_id == run_id, events.c.seq > after).order_by(events.c.seq).limit(limit)
-        )
+        return self._read(events.c.run_id == run_id, events.c.seq > after, limit=limit)
+
+    def search(
+        self, run_id: str, *, text: str = "", step: str | None = None, after: int = 0, limit: int = 1000
+    ) -> list[RunEvent]:
+        """Log lines that hold a text (in any case), of one step or of all, oldest first."""
+        where = [events.c.run_id == run_id, events.c.seq > after, events.c.type == "log"]
+        if text:
+            where.append(events.c.text.icontains(text, autoescape=True))
+        if step:
+            where.append(events.c.step == step)
+        return self._read(*where, limit=limit)
+
+    def drop_log(self, run_id: str) -> None:
+        """Delete the log lines; state changes stay."""
+        with self._db.write() as conn:
+            conn.execute(delete(events).where(events.c.run_id == run_id, events.c.type == "log"))
+
+    def _read(self, *where: ColumnElement[bool], limit: int) -> list[RunEvent]:
+        statement = select(events).where(*where).order_by(events.c.seq).limit(limit)
         with self._db.read() as conn:
             rows = conn.execute(statement).mappings().all()
         return [

@@ -12,8 +12,8 @@ from flagstone.contracts.gateway import RunQuery
 from flagstone.contracts.runs import WorkflowDefinition
 from flagstone.kernel.errors import Conflict
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
-from flagstone.platform.runs.model import RunRecord, principal_from_dict, principal_to_dict
-from flagstone.platform.runs.store.tables import counters, runs, subjects
+from flagstone.platform.runs.model import Dispatch, RunRecord, principal_from_dict, principal_to_dict
+from flagstone.platform.runs.store.tables import counters, runs, steps, subjects
 from flagstone.toolkit.db import Database, insert_ignore
 
 _COUNTER = "number"
@@ -55,6 +55,7 @@ class RunStore:
                 "idempotency_key": idempotency_key,
                 "request_digest": request_digest,
                 "tidied": 0,
+                "place": record.place,
                 "created_at": record.created_at,
             }
             if not insert_ignore(conn, runs, row, key=("actor", "idempotency_key")):
@@ -92,9 +93,19 @@ class RunStore:
 
     def progress(self, run_id: str) -> tuple[str, int] | None:
         """(state, sequence number of the newest event): cheap, for those who look again and again."""
+        return self.progress_of([run_id]).get(run_id)
+
+    def holder(self, run_id: str) -> tuple[str, int] | None:
+        """(state, fence): whether the run is still in somebody's hands, and wanted."""
         with self._db.read() as conn:
-            row = conn.execute(select(runs.c.state, runs.c.last_seq).where(runs.c.id == run_id)).first()
-        return (row.state, row.last_seq) if row is not None else None
+            row = conn.execute(select(runs.c.state, runs.c.fence).where(runs.c.id == run_id)).first()
+        return (row.state, row.fence) if row is not None else None
+
+    def progress_of(self, run_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """The same of many runs at once."""
+        with self._db.read() as conn:
+            wanted = select(runs.c.id, runs.c.state, runs.c.last_seq).where(runs.c.id.in_(run_ids))
+            return {row.id: (row.state, row.last_seq) for row in conn.execute(wanted)}
 
     def page(self, query: RunQuery) -> Page[RunRecord]:
         """A page, newest first."""
@@ -113,21 +124,22 @@ class RunStore:
             rows = conn.execute(select(runs.c.state, func.count()).group_by(runs.c.state)).all()
         return {state: count for state, count in rows}  # noqa: C416  rows are not tuples for mypy
 
-    def ids(self, *states: str, limit: int = 1000) -> list[tuple[str, int]]:
-        """(id, dispatch) of the runs in some states, oldest first."""
-        wanted = select(runs.c.id, runs.c.dispatch).where(runs.c.state.in_(states))
+    def dispatches(self, *states: str, limit: int = 1000) -> list[Dispatch]:
+        """The runs in some states, oldest first."""
+        wanted = select(runs.c.id, runs.c.dispatch, runs.c.place).where(runs.c.state.in_(states))
         statement = wanted.order_by(runs.c.number).limit(limit)
         with self._db.read() as conn:
-            return [(row.id, row.dispatch) for row in conn.execute(statement)]
+            return [Dispatch(row.id, row.dispatch, row.place) for row in conn.execute(statement)]
 
-    def begin(self, run_id: str, dispatch: int, now: datetime) -> RunRecord | None:
-        """Take the run for execution with a new fence. None when it is over, or has another execution by now."""
+    def begin(self, run_id: str, dispatch: int, now: datetime, worker: str = "") -> RunRecord | None:
+        """A worker takes the run, with a new fence. None when it is over, or has another execution by now."""
         at_work = runs.c.state.in_(("queued", "running", "cancelling"))
         statement = (
             update(runs)
             .where(runs.c.id == run_id, runs.c.dispatch == dispatch, at_work)
             .values(
                 fence=runs.c.fence + 1,
+                worker=worker,
                 state=case((runs.c.state == "queued", "running"), else_=runs.c.state),
                 started_at=func.coalesce(runs.c.started_at, now),
             )
@@ -150,20 +162,31 @@ class RunStore:
             raise Conflict("runs.fenced", f"Run {run_id} was taken over by another executor.")
         return bool(changed)
 
-    def reopen(self, run_id: str, states: Sequence[str], *, state: str | None) -> int | None:
+    def of_worker(self, worker: str) -> list[RunRecord]:
+        """The runs at work that a worker has."""
+        at_work = runs.c.state.in_(("running", "cancelling"))
+        statement = select(runs).where(runs.c.worker == worker, at_work).order_by(runs.c.number)
+        with self._db.read() as conn:
+            return [_to_record(row, ()) for row in conn.execute(statement).mappings()]
+
+    def reopen(
+        self, run_id: str, states: Sequence[str], *, state: str | None, dispatch: int | None = None
+    ) -> int | None:
         """Give the run a new execution; returns its number, or None when the run is in no such state.
 
-        ``state`` is what it becomes; with None it stays what it is.
+        ``state`` is what it becomes; with None it stays what it is. With ``dispatch`` only that execution is replaced.
         """
         values: dict[str, Any] = {"dispatch": runs.c.dispatch + 1, "fence": runs.c.fence + 1}
         values |= {"error": None, "ended_at": None, "tidied": 0}
         if state is not None:
             values["state"] = state
         wanted = update(runs).where(runs.c.id == run_id, runs.c.state.in_(states))
+        if dispatch is not None:
+            wanted = wanted.where(runs.c.dispatch == dispatch)
         statement = wanted.values(**values).returning(runs.c.dispatch)
         with self._db.write() as conn:
-            dispatch = conn.execute(statement).scalar()
-        return int(dispatch) if dispatch is not None else None
+            made = conn.execute(statement).scalar()
+        return int(made) if made is not None else None
 
     def add_subjects(self, run_id: str, refs: Sequence[str]) -> None:
         """Note entity refs that the run is about."""
@@ -175,9 +198,9 @@ class RunStore:
             rows = [{"run_id": run_id, "subject": ref, "number": number} for ref in wanted]
             insert_ignore(conn, subjects, rows, key=("run_id", "subject"))
 
-    def untidied(self, ended_before: datetime, *, limit: int = 100) -> list[RunRecord]:
-        """Runs that ended before a moment and still have a workspace."""
-        statement = select(runs).where(runs.c.tidied == 0, runs.c.ended_at < ended_before).limit(limit)
+    def untidied(self, ended_before: datetime, *, level: int = 0, limit: int = 100) -> list[RunRecord]:
+        """Runs that ended before a moment and still have a workspace (level 0), or a log (level 1)."""
+        statement = select(runs).where(runs.c.tidied == level, runs.c.ended_at < ended_before).limit(limit)
         with self._db.read() as conn:
             return [_to_record(row, ()) for row in conn.execute(statement).mappings()]
 
@@ -205,18 +228,26 @@ def _filtered(query: RunQuery) -> Select[Any]:
         statement = statement.where(runs.c.created_at >= query.since)
     if query.until:
         statement = statement.where(runs.c.created_at < query.until)
+    statement = _about(statement, query)
+    if query.cursor:
+        values = decode_cursor(query.cursor)
+        statement = statement.where(runs.c.number < values[0] if values else runs.c.number < 0)
+    return statement
+
+
+def _about(statement: Select[Any], query: RunQuery) -> Select[Any]:
     if query.subject:
         about = select(subjects.c.run_id).where(subjects.c.subject == query.subject)
         statement = statement.where(runs.c.id.in_(about))
+    if query.action:
+        with_action = select(steps.c.run_id).where(steps.c.action == query.action)
+        statement = statement.where(runs.c.id.in_(with_action))
     if query.text:
         text = query.text.strip().lstrip("#")
         matches = [runs.c.title.icontains(text, autoescape=True), runs.c.actor_name.icontains(text, autoescape=True)]
         if text.isascii() and text.isdigit() and len(text) < 10:
             matches.append(runs.c.number == int(text))
         statement = statement.where(or_(*matches))
-    if query.cursor:
-        values = decode_cursor(query.cursor)
-        statement = statement.where(runs.c.number < values[0] if values else runs.c.number < 0)
     return statement
 
 
@@ -246,4 +277,6 @@ def _to_record(row: Mapping[Any, Any], about: tuple[str, ...]) -> RunRecord:
         triggered_by=row["triggered_by"],
         rerun_of=row["rerun_of"],
         undo=bool(row["undo"]),
+        worker=row["worker"],
+        place=row["place"],
     )

@@ -91,13 +91,15 @@ class StepStore:
                 .values(state=state, outputs=dict(outputs), ended_at=now)
             )
 
-    def release_intents(self, run_id: str, step_id: str) -> None:
-        """A person decided: what is open may be done again."""
+    def release_intents(
+        self, run_id: str, step_id: str, *, state: IntentState = "released", outputs: Mapping[str, Any] | None = None
+    ) -> None:
+        """A person decided: what is open may be done again, or was done."""
         with self._db.write() as conn:
             conn.execute(
                 update(intents)
                 .where(intents.c.run_id == run_id, intents.c.step_id == step_id, intents.c.state == "open")
-                .values(state="released")
+                .values(state=state, outputs=dict(outputs or {}))
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
 from flagstone.toolkit.db import JsonText, UtcDateTime
 
@@ -35,6 +35,8 @@ runs = Table(
     Column("triggered_by", Text, nullable=False, server_default=""),
     Column("rerun_of", Text),
     Column("undo", Integer, nullable=False, server_default="0"),
+    Column("worker", Text, nullable=False, server_default=""),
+    Column("place", Text, nullable=False, server_default=""),
     Column("idempotency_key", Text),
     Column("request_digest", Text, nullable=False),
     Column("tidied", Integer, nullable=False),
@@ -46,6 +48,7 @@ runs = Table(
     Index("runs_runs_actor", "actor", "number"),
     Index("runs_runs_template", "template_ref", "number"),
     Index("runs_runs_tidied", "tidied", "ended_at"),
+    Index("runs_runs_worker", "worker", "state"),
 )
 
 counters = Table(
@@ -85,6 +88,7 @@ steps = Table(
     Column("started_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
     Column("undone", Integer, nullable=False, server_default="0"),
+    Index("runs_steps_action", "action", "run_id"),
 )
 
 intents = Table(
@@ -130,6 +134,21 @@ waits = Table(
     Column("approval_id", Text, nullable=False),
     Column("data", JsonText, nullable=False),
     Column("answer", JsonText),
+    Column("reason", Text, nullable=False, server_default=""),
     Column("created_at", UtcDateTime, nullable=False),
     Index("runs_waits_due", "state", "until"),
+)
+
+workers = Table(
+    "runs_workers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("session", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("process", Integer, nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    Column("lease_seconds", Float, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
 )

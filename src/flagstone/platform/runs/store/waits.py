@@ -33,6 +33,7 @@ class WaitStore:
             "approval_id": wait.approval_id,
             "data": dict(wait.data),
             "answer": None,
+            "reason": wait.reason,
             "created_at": now,
         }
         with self._db.write() as conn:
@@ -89,4 +90,5 @@ def _wait(row: Mapping[Any, Any]) -> Wait:
         approval_id=row["approval_id"],
         data=row["data"],
         answer=row["answer"],
+        reason=row["reason"],
     )

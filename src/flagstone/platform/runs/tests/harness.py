@@ -115,6 +115,23 @@ class CountNone(_Counted):
     idempotency = "none"
 
 
+class CountTarget(_Counted):
+    """The target takes each key once, however late it comes and from whom."""
+
+    id = "count:target"
+    idempotency = "key"
+
+    def _do(self, ctx, inputs):
+        time.sleep(inputs.seconds)
+        try:
+            os.close(os.open(self.ledger.with_name(f"done-{ctx.step_key}"), os.O_CREAT | os.O_EXCL))
+            append(self.ledger, f"{ctx.step_key} {inputs.name}")
+        except FileExistsError:
+            ctx.log("done before")
+        ctx.emit("counted", inputs.name, {"name": inputs.name})
+        return self.Output(count=1, name=inputs.name)
+
+
 class Speak(Action):
     """Logs, returns, fails, waits: whatever a test asks for."""
 
@@ -228,7 +245,7 @@ class Harness:
         )
         self.parts = assemble(others, engine, self.settings, folder / "workspaces")
         self.runs = self.parts.service
-        for kind in (CountProbe, CountKey, CountNatural, CountNone, Speak, AdminOnly):
+        for kind in (CountProbe, CountKey, CountNatural, CountNone, CountTarget, Speak, AdminOnly):
             self.parts.registry.add(kind(folder), "tests")
         for action in extend(self) if extend else ():
             self.parts.registry.add(action, "tests")
