@@ -5,7 +5,17 @@ Names, not modules: a room that is not served is not even imported.
 
 FOUNDATION = ("events", "audit", "vault", "access", "identity")
 PLATFORM = ("runs", "workflows", "approvals", "repositories", "environments", "deployments", "door")
-PORTAL = ("catalog", "golden_paths", "action_reference", "self_service", "approval_inbox", "scaffolder", "home", "admin")
+PORTAL = (
+    "catalog",
+    "golden_paths",
+    "action_reference",
+    "self_service",
+    "approval_inbox",
+    "scaffolder",
+    "upgrades",
+    "home",
+    "admin",
+)
 
 BUILTIN_PORTAL = ("kinds", "sources", "http_gateway")
 BUILTIN_PLATFORM = ("actions", "github", "local_process", "policies")

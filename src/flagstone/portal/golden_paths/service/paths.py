@@ -22,6 +22,7 @@ from flagstone.portal.golden_paths.permissions import RUN
 from flagstone.portal.golden_paths.service.checks import TemplateChecks
 from flagstone.portal.golden_paths.service.entities import entities_for
 from flagstone.portal.golden_paths.service.pickers import Pickers
+from flagstone.portal.golden_paths.service.skeletons import Skeletons
 from flagstone.toolkit.web.forms import Fault, answers, check
 
 MAX_VALUES = 500_000
@@ -108,6 +109,7 @@ class GoldenPathService:
         self._gateway = gateway
         self._access = access
         self._audit = audit
+        self._skeletons = Skeletons(gateway)
 
     def platform(self) -> GatewayInfo:
         """What is behind the door."""
@@ -165,7 +167,7 @@ class GoldenPathService:
                 f"There is no golden path {namespace}/{name}.",
                 hint="See /create for those that there are, or register the file of a template at /catalog/import.",
             )
-        return golden_path(entity, self._features)
+        return self._skeletons.versioned(golden_path(entity, self._features))
 
     def faults(self, path: GoldenPath, values: Mapping[str, Any]) -> list[list[Fault]]:
         """What is wrong with the answers, page by page."""
