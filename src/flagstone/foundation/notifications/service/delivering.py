@@ -72,7 +72,7 @@ class Deliverer:
             return
         try:
             way.send(delivery)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  one delivery must not keep the others from going
             self._failed(delivery, error)
         else:
             self._store.settle(delivery.id, "sent", "", self._now())
