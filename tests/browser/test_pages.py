@@ -18,6 +18,12 @@ PAGES = {
     "catalog-nothing": "/catalog?q=nothing-has-this-name",
     "entity": "/catalog/component/default/tester",
     "entity-api": "/catalog/api/default/{api}",
+    "entity-graphql": "/catalog/api/default/storefront-graphql",
+    "entity-events": "/catalog/api/default/order-events",
+    "entity-system": "/catalog/system/default/checkout",
+    "entity-domain": "/catalog/domain/default/shopping",
+    "catalog-past": "/catalog/past",
+    "catalog-changes": "/catalog/changes",
     "entity-group": "/catalog/group/default/platform-engineering",
     "relations": "/catalog/component/default/tester/relations",
     "import": "/catalog/import",
@@ -129,6 +135,15 @@ def test_the_palette_finds_entities_golden_paths_and_pages(browser, acme, state)
     visitor.close()
 
 
+def reach(page, where):
+    """Press Tab until the focus is where it shall be."""
+    for _ in range(120):
+        if page.evaluate(where):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the keyboard does not reach {where}")
+
+
 def test_the_catalog_is_usable_from_the_keyboard(browser, acme, state):
     visitor = Visitor(browser, acme, state=state)
     page = visitor.page
@@ -136,7 +151,19 @@ def test_the_catalog_is_usable_from_the_keyboard(browser, acme, state):
     page.keyboard.press("/")
     page.keyboard.type("tester")
     page.get_by_role("link", name="tester").first.wait_for()
-    page.keyboard.press("Escape")
+    reach(page, 'document.activeElement.matches("tbody a[href$=tester]")')
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/catalog/component/default/tester")
+    page.goto("/catalog/system/default/checkout")
+    reach(page, 'document.activeElement.matches(".p-graph-node")')
+    first = page.evaluate("document.activeElement.dataset.id")
+    page.keyboard.press("ArrowRight")
+    second = page.evaluate("document.activeElement.dataset.id")
+    assert second
+    assert second != first
+    assert page.locator(".p-graph-edge.p-on").count() > 0
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/catalog/{second.replace(':', '/')}")
     page.keyboard.press("g")
     page.keyboard.press("h")
     page.wait_for_url(acme.url + "/")

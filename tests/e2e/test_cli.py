@@ -179,6 +179,9 @@ def test_entities_are_listed_and_described_for_people_and_programs(ada):
     assert all(item["spec"]["owner"].endswith("platform-engineering") for item in owned)
     assert "ownedBy" in ada.ok("describe", "orders")
     assert ada.json("describe", "group:default/checkout")
+    unknown = ada("get", "nonsense")
+    assert unknown.returncode == 4
+    assert "component" in unknown.stderr
     missing = ada("describe", "nothing")
     assert missing.returncode == 4
     assert "component:default/nothing" in missing.stderr
@@ -200,7 +203,12 @@ def test_wrong_input_has_exit_code_2_and_says_what_would_be_right(ada):
         assert "Traceback" not in done.stderr
 
 
-def test_a_catalog_file_is_tried_and_registered(acme, ada):
+def test_a_catalog_file_is_tried_and_registered(acme, ada, hello):
+    assert "taken" in ada.ok("register", "acme/hello", "--dry-run")
+    assert "Registered hosted:acme/hello" in ada.ok("register", "acme/hello")
+    (again,) = [item for item in acme.get("/api/v1/locations", limit=100)["items"] if item["target"] == "acme/hello"]
+    with acme.client() as client:
+        assert client.delete(f"/api/v1/locations/{again['id']}").status_code == 200
     outside = ada("register", "/etc/passwd")
     assert outside.returncode == 3
     assert "allowed_folders" in outside.stderr

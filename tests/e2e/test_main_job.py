@@ -61,6 +61,8 @@ def test_a_push_refreshes_the_entity_and_a_deployment_fails_no_request(acme, hel
     info.write_text(info.read_text().replace("Says hello", "Says good morning"))
     app = work / "app.py"
     app.write_text(app.read_text() + "\n# changed\n")
+    (work / "CODEOWNERS").write_text("* @acme/somebody-else\n")
+    git("add", ".", cwd=work)
     git("commit", "-qam", "Say good morning", cwd=work)
     git("push", "-q", "origin", "HEAD", cwd=work, server=acme)
 
@@ -69,6 +71,7 @@ def test_a_push_refreshes_the_entity_and_a_deployment_fails_no_request(acme, hel
         return entity.get("entity", entity)["metadata"]["description"] == "Says good morning"
 
     wait_until(refreshed, 10, "the entity to be refreshed by the push")
+    assert "@acme/somebody-else" in acme.text("/catalog/component/default/hello")
 
     url = deployment(acme)["url"]
     failures, count, stop = [], [0], threading.Event()

@@ -178,10 +178,15 @@ def register_location(
         if as_json:
             here.out.json(found)
             return
-        rows = [{"ref": item} if isinstance(item, str) else item for item in found.get("entities", [])]
-        here.out.table(rows, {"ref": "ENTITY"}, empty="It holds no entities.")
+        if dry_run:
+            here.out.table(found["entities"], {"ref": "ENTITY", "outcome": "IS"}, empty="It holds no entities.")
         for problem in found.get("problems", []):
             here.out.say(
                 f"{problem.get('file', target)}:{problem.get('line') or '?'}: {problem.get('message')}", style="yellow"
             )
-        here.out.say("Nothing was registered (dry run)." if dry_run else f"Registered {kind}:{target}.")
+        if dry_run:
+            here.out.say("Nothing was registered (dry run).")
+            return
+        here.out.say(f"Registered {kind}:{target}.")
+        if not found["entities"]:
+            here.out.say("All it holds is declared elsewhere, or wrong: see Problems.", style="yellow")

@@ -184,7 +184,8 @@ class InsightService:
     def _code_owners_file(self, entity: Entity) -> tuple[str, str] | None:
         repository = f"{entity.source.location_id} {entity.source.commit}"
         if entity.source.location_type == "hosted":
-            repository = "/".join(entity.source.ref.removeprefix("hosted:").split("/")[:2])
+            name = "/".join(entity.source.ref.removeprefix("hosted:").split("/")[:2])
+            repository = f"{name} {entity.source.commit}"
         moment = time.monotonic()
         known = self._codeowners.get(repository)
         if known is not None and known[0] > moment:
