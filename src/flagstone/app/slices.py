@@ -3,7 +3,7 @@
 Names, not modules: a room that is not served is not even imported.
 """
 
-FOUNDATION = ("events", "audit", "vault", "access", "identity")
+FOUNDATION = ("events", "audit", "vault", "access", "identity", "notifications")
 PLATFORM = ("runs", "workflows", "approvals", "repositories", "environments", "deployments", "door")
 PORTAL = (
     "catalog",

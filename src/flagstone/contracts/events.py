@@ -17,7 +17,9 @@ class Event(Wire):
     ``repository.deleted`` {repository},
     ``repository.change.opened``, ``….merged`` and ``….closed`` {repository, number, title, branch, base, head,
     merge_commit},
-    ``run.changed`` {state, title}, ``deployment.changed`` {entity_ref, environment, state, message}.
+    ``run.changed`` {state, title, number, template_ref, owner}, ``approval.requested`` {run, number, title, of, owner,
+    by_name, message, expires_at}, ``approval.decided`` {run, number, title, state, owner, requested_by, by_name,
+    comment}, ``deployment.changed`` {entity_ref, environment, state, message}.
     """
 
     cursor: int

@@ -52,8 +52,6 @@ class ApprovalService:
         self._audit = audit
         self._events = events
         self._now = now
-        self.told: list[Callable[[ApprovalRecord], None]] = []
-        """Called within the transaction that ends a request."""
 
     def list(self, query: ApprovalQuery, actor: Principal) -> Page[ApprovalView]:
         """A page of requests, newest first."""
@@ -128,17 +126,26 @@ class ApprovalService:
             detail["on_behalf_of"] = place.on_behalf_of
         self._audit.record(actor, DECIDE, f"approval:{record.id}", detail=detail)
         if verdict == "reject":
-            self._close(record, "rejected", actor, now)
+            self._close(record, "rejected", actor, comment, now)
         elif record.approvals + 1 >= record.rule.count:
-            self._close(record, "approved", actor, now)
+            self._close(record, "approved", actor, comment, now)
 
-    def _close(self, record: ApprovalRecord, state: ApprovalState, actor: Principal, now: datetime) -> None:
+    def _close(
+        self, record: ApprovalRecord, state: ApprovalState, actor: Principal, comment: str, now: datetime
+    ) -> None:
         if not self._store.turn([record.id], "pending", state, now):
             raise Conflict("approvals.not_pending", "Somebody else was faster.")
-        data = {"state": state, "run": record.run_id, "number": record.run_number, "title": record.run_title}
+        data = {
+            "state": state,
+            "run": record.run_id,
+            "number": record.run_number,
+            "title": record.run_title,
+            "owner": record.owner,
+            "requested_by": record.requested_by,
+            "by_name": actor.name,
+            "comment": comment,
+        }
         self._events.publish("approval.decided", record.id, data, actor=actor.id)
-        for tell in self.told:
-            tell(self._record(record.id))
         if state == "rejected" or not self._store.of_run(record.run_id, record.step_id, pending=True):
             # A step that is not put away yet is woken by the settler.
             with contextlib.suppress(Conflict):

@@ -11,7 +11,7 @@ from flagstone.contracts.plans import Plan
 from flagstone.foundation.audit import AuditLog
 from flagstone.foundation.events import EventLog
 from flagstone.kernel.actor import Principal
-from flagstone.kernel.clock import utc_now
+from flagstone.kernel.clock import iso, utc_now
 from flagstone.kernel.errors import Denied
 from flagstone.kernel.ids import new_id
 from flagstone.platform.approvals.model import ApprovalRecord
@@ -64,8 +64,6 @@ class Desk:
         self._audit = audit
         self._events = events
         self._now = now
-        self.told: list[Callable[[ApprovalRecord], None]] = []
-        """Called within the transaction that makes a request."""
 
     def whole_run(self, step: Step) -> Subject:
         """All of a run, as it would be now. Raises Denied when it must or can not be done any more."""
@@ -155,10 +153,17 @@ class Desk:
                 self._store.add(record, subject.plan)
                 detail = {"run": run.number, "of": list(record.rule.of), "count": record.rule.count}
                 self._audit.record(step.actor, "approvals.request.ask", f"approval:{record.id}", detail=detail)
-                data = {"run": run.id, "number": run.number, "title": run.title, "of": list(record.rule.of)}
+                data = {
+                    "run": run.id,
+                    "number": run.number,
+                    "title": run.title,
+                    "of": list(record.rule.of),
+                    "owner": record.owner,
+                    "by_name": record.requested_by_name,
+                    "message": record.message or record.rule.reason,
+                    "expires_at": iso(now + timedelta(hours=record.rule.expires_hours)),
+                }
                 self._events.publish("approval.requested", record.id, data, actor=step.actor.id)
-                for tell in self.told:
-                    tell(record)
         return tuple(made)
 
     def _waiting(self, records: Sequence[ApprovalRecord]) -> Waiting:

@@ -116,7 +116,13 @@ class Recorder:
 
     def announce(self, run: RunRecord, state: str) -> None:
         """Tell the other room, in the current transaction."""
-        data = {"state": state, "title": run.title, "number": run.number, "template_ref": run.workflow.template_ref}
+        data = {
+            "state": state,
+            "title": run.title,
+            "number": run.number,
+            "template_ref": run.workflow.template_ref,
+            "owner": run.owner,
+        }
         self._outbox.publish("run.changed", run.id, data, actor=run.principal.id)
         self.db.after_commit(lambda: self._signals.notify("runs"))
 
