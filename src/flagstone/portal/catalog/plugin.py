@@ -125,19 +125,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         middleware=[backstage.direct(compatible)],
         errors={backstage.PREFIX: backstage.error_response},
         permissions=PERMISSIONS,
-        nav=[
-            NavItem("catalog", "Catalog", "/catalog", "library", "", 10, "catalog.entity.read"),
-            NavItem(
-                "catalog-problems",
-                "Problems",
-                "/catalog/problems",
-                "triangle-alert",
-                "Improve",
-                30,
-                "catalog.location.read",
-                lambda _principal: records.count_problems() or None,
-            ),
-        ],
+        nav=_navigation(records),
         templates=_FOLDER / "templates",
         migrations=_FOLDER / "migrations",
         palette=lambda text, _principal, limit: palette(catalog, text, limit),
@@ -183,6 +171,23 @@ def source_context(
         git=git,
         headers=known.headers,
     )
+
+
+def _navigation(records: RecordService) -> list[NavItem]:
+    """The catalog, and its problems with their number."""
+    return [
+        NavItem("catalog", "Catalog", "/catalog", "library", "", 10, "catalog.entity.read"),
+        NavItem(
+            "catalog-problems",
+            "Problems",
+            "/catalog/problems",
+            "triangle-alert",
+            "Improve",
+            30,
+            "catalog.location.read",
+            lambda _principal: records.count_problems() or None,
+        ),
+    ]
 
 
 def _account_names(identity: IdentityService) -> Callable[[str], str | None]:
