@@ -234,7 +234,7 @@ class LocationReader(LocationTree):
         """How many locations of some origins match, and those of them after an id, as :meth:`registered` gives them."""
         own = literal(origins.PREFIX) + locations.c.id
         joined = locations.join(entities, entities.c.location_id == own)
-        where = [locations.c.origin.in_(list(origins_))]
+        where: list[ColumnElement[bool]] = [locations.c.origin.in_(list(origins_))]
         with self._db.read() as conn:
             if predicate is not None:
                 where.append(_matching(predicate, sqlite=conn.dialect.name == "sqlite"))
