@@ -18,6 +18,7 @@ WITHOUT_SUITE = frozenset(
         "flagstone:stop",
         "flagstone:undeploy",
         "publish:git",
+        "flagstone:approval",
     }
 )
 """They need a running workload or real git hosting: the tests of their slices try them in whole runs."""
