@@ -36,9 +36,13 @@ def _requested(event: Event) -> Notification:
     asked = event.data.get("of")
     facts = [("Run", str(event.data["number"]))]
     facts += [(label, _text(event, key)) for label, key in (("Asked by", "by_name"), ("Until", "expires_at"))]
+    facts = [
+        (label, f"{value[:16].replace('T', ' ')} UTC" if label == "Until" and value else value)
+        for label, value in facts
+    ]
     return Notification(
         "approval.requested",
-        f"Your approval is asked for: {event.data['title']}",
+        f"Approval is asked for: {event.data['title']}",
         _text(event, "message") or f"{run} waits until it is approved or rejected.",
         f"/approvals/{event.subject}",
         to=tuple(str(ref) for ref in asked) if isinstance(asked, list) else (),

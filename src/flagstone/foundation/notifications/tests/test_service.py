@@ -55,11 +55,18 @@ def test_tables_are_those_of_the_migrations_and_a_notification_goes_out_once(dat
 
 def test_who_is_asked_for_an_approval_is_told_and_who_asked_is_not(hooked):
     people = hooked.people
-    hooked.follower.heard(requested(people.maintainer.principal.id, ["role:maintainer"], message="Careful"))
+    hooked.follower.heard(
+        requested(
+            people.maintainer.principal.id,
+            ["role:maintainer"],
+            message="Careful",
+            expires_at="2026-11-27T11:11:54.978Z",
+        )
+    )
     [told] = hooked.reading.own(people.admin.principal).items
-    assert told.body.title == "Your approval is asked for: Deploy shop"
+    assert told.body.title == "Approval is asked for: Deploy shop"
     assert told.body.url == "https://portal.acme.example/approvals/a1"
-    assert ("Asked by", "Dev") in told.body.facts
+    assert told.body.facts == (("Run", "7"), ("Asked by", "Dev"), ("Until", "2026-11-27 11:11 UTC"))
     assert hooked.reading.own(people.maintainer.principal).items == ()
     assert hooked.reading.own(people.viewer.principal).items == ()
     assert hooked.reading.unread(people.admin.principal) == 1
