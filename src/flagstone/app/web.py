@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from flagstone import __version__
 from flagstone.app import palette
 from flagstone.app.chrome import ChromeMaker
+from flagstone.app.routing import branches
 from flagstone.foundation.access import AccessService, public
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import FlagstoneError
@@ -21,6 +22,7 @@ from flagstone.sdk import Slice
 from flagstone.toolkit.telemetry.requests import RequestMiddleware
 from flagstone.toolkit.web.assets import StaticAssets
 from flagstone.toolkit.web.headers import HeadersMiddleware
+from flagstone.toolkit.web.lanes import Lanes
 from flagstone.toolkit.web.pages import ErrorPage, Pages
 from flagstone.toolkit.web.problems import install
 
@@ -69,9 +71,8 @@ def make_asgi(app: Application) -> FastAPI:
     asgi.include_router(_health(app))
     if app.rooms != "platform":
         asgi.include_router(palette.router(slices, app.deps.get(AccessService), pages))
-    for item in slices:
-        for router in item.routers:
-            asgi.include_router(router)
+    for router in branches(router for item in slices for router in item.routers):
+        asgi.include_router(router)
     for item in slices:
         for path, mounted in item.mounts:
             asgi.mount(path, mounted)
@@ -81,7 +82,7 @@ def make_asgi(app: Application) -> FastAPI:
 
 def _middleware(slices: list[Slice]) -> list[Middleware]:
     own = [Middleware(RequestMiddleware), Middleware(HeadersMiddleware)]
-    return own + [Middleware(kind) for item in slices for kind in item.middleware]
+    return [*own, *(Middleware(kind) for item in slices for kind in item.middleware), Middleware(Lanes)]
 
 
 def _error_page(pages: Pages) -> Any:
