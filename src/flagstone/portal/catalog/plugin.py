@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from flagstone.contracts.gateway import RunGateway
@@ -10,6 +11,7 @@ from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PortalAudit
 from flagstone.foundation.events import PortalEvents
 from flagstone.foundation.identity import IdentityService
+from flagstone.foundation.notifications import Notifier
 from flagstone.foundation.vault import VaultService
 from flagstone.kernel.actor import Principal, system
 from flagstone.kernel.errors import NotFound
@@ -88,6 +90,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     views, moments = ViewService(ViewStore(store.db)), MomentService(MomentStore(store.db), actors)
     cards = CardRegistry(deps.get(Pages))
     access.add_membership_source(catalog.groups_of)
+    deps.get(Notifier).people.add_directory(partial(email_of, catalog))
     for service in (catalog, locations, records, stars, ingest, insight, views, moments, cards):
         deps.provide(service)
     refresh = RefreshJob(ingest, lambda: locations.use_settings([*settings.locations, *settings.extra_locations]))
@@ -218,3 +221,11 @@ def palette(catalog: CatalogService, text: str, limit: int) -> list[PaletteEntry
         for row in rows
         if row.kind != "template"
     ]
+
+
+def email_of(catalog: CatalogService, ref: str) -> str | None:
+    """The address that the catalog gives for a user."""
+    found = catalog.find(ref)
+    profile = found.spec.get("profile") if found is not None else None
+    email = profile.get("email") if isinstance(profile, dict) else None
+    return email if isinstance(email, str) and "@" in email else None
