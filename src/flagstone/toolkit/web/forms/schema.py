@@ -418,13 +418,13 @@ def clean(rule: Schema, value: Any, root: Schema, required: bool = False, depth:
 def _extra(schema: Schema, values: Mapping[str, Any], root: Schema) -> dict[str, Any]:
     """The rows of names that somebody added, as members."""
     rule = schema["properties"].get(EXTRA)
-    if rule is None:
+    if not isinstance(rule, dict) or not takes_names(schema):
         return {}
-    value_rule = rule["items"]["properties"]["value"]
+    value_rule = as_schema(as_schema(as_schema(rule.get("items")).get("properties")).get("value"))
     found: dict[str, Any] = {}
     for row in _list(values.get(EXTRA)):
         key = as_schema(row).get("key")
-        if isinstance(key, str) and key and key not in schema["properties"]:
+        if isinstance(key, str) and key and key not in schema["properties"] and not is_helper(key):
             found.setdefault(key, clean(value_rule, row.get("value"), root, required=True))
     return {key: "" if value is None and kind_of(value_rule) == "string" else value for key, value in found.items()}
 

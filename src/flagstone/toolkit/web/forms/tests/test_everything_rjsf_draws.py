@@ -524,3 +524,13 @@ def test_no_schema_of_an_author_makes_the_server_think_for_long():
 def test_a_pattern_that_cannot_be_used_is_known():
     assert "Back-references" in pattern_fault("(a)\\1")
     assert pattern_fault("^(?!x)[a-z]+$") is None
+
+
+@pytest.mark.parametrize("rule", [{}, {"items": []}, {"type": "array", "items": {"properties": 7}}, True])
+def test_a_template_that_uses_our_own_names_breaks_nothing(rule):
+    page = form(**{EXTRA: rule, ":choice": rule}) | {"additionalProperties": True}
+    values = {EXTRA: [{"key": "a", "value": 1}], ":choice": 7}
+    assert EXTRA not in answers([page], values)
+    check(page, values)
+    summary([page], values)
+    drawn(page, values)
