@@ -30,7 +30,7 @@ def client(world):
         return await call_next(request)
 
     app.include_router(api.router(world.workflows))
-    app.include_router(runs_api.router(world.runs, world.parts.waiting, world.parts.registry))
+    app.include_router(runs_api.router(world.parts))
     return Client(app, headers={"x-person": "ann"})
 
 

@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from flagstone.contracts.actions import ActionSpec
+from flagstone.kernel.errors import Problem
 from flagstone.portal.golden_paths.model.checking.findings import Finding, Findings, similar
 from flagstone.portal.golden_paths.model.checking.parameters import Asked, check_parameters
 from flagstone.portal.golden_paths.model.checking.steps import StepChecker
+from flagstone.portal.golden_paths.model.workflows import approval_rules
 
 _API = "scaffolder.backstage.io/v1beta3"
 _SPEC_KEYS = (
@@ -47,6 +49,7 @@ def check_template(
         if key not in _SPEC_KEYS:
             found.warning("unknown_key", ("spec", key), f"{key!r} means nothing here", similar(str(key), _SPEC_KEYS))
     _unsupported(spec, found)
+    _approvals(spec, found)
     asked = check_parameters(spec.get("parameters"), fields, found)
     asked = _secrets(spec, asked, found)
     steps = spec.get("steps")
@@ -81,6 +84,13 @@ def _head(document: Mapping[str, Any], found: Findings) -> bool:
     if not spec.get("owner"):
         found.warning("no_owner", ("spec",), "nobody owns the template", "Write spec.owner: group:default/....")
     return True
+
+
+def _approvals(spec: Mapping[str, Any], found: Findings) -> None:
+    problems: list[Problem] = []
+    approval_rules(spec.get("approvals"), problems)
+    for problem in problems:
+        found.error("bad_approvals", ("spec", "approvals"), problem.message, problem.hint or "")
 
 
 def _unsupported(spec: Mapping[str, Any], found: Findings) -> None:
