@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from flagstone.foundation.identity import IdentityService
+from flagstone.foundation.identity import Account, IdentityService
 from flagstone.foundation.notifications.model import Notification
 from flagstone.foundation.notifications.settings import PersonSetting
 from flagstone.kernel.actor import is_asked
+from flagstone.kernel.errors import NotFound
 
 log = logging.getLogger("flagstone.notifications")
 
@@ -43,7 +45,11 @@ class People:
     def meant(self, notification: Notification) -> list[Person]:
         """Everybody who is to be told, each once."""
         asked = [ref for ref in notification.to if not ref.startswith("channel:")]
-        found = list(self._accounts(asked, notification)) if asked or notification.accounts else []
+        found = [
+            Person(account.actor_id, account.display_name, account.email or self._email(account.entity_ref))
+            for account in (self._accounts(asked, notification) if asked else self._named(notification.accounts))
+            if not account.disabled and account.actor_id not in notification.without
+        ]
         seen = {person.email for person in found if person.email}
         for ref in asked:
             email = self._known.get(ref.lower())
@@ -52,17 +58,20 @@ class People:
                 found.append(Person("", ref, email))
         return found
 
-    def _accounts(self, asked: list[str], notification: Notification) -> Iterator[Person]:
+    def _named(self, ids: Iterable[str]) -> Iterator[Account]:
+        for actor_id in ids:
+            with contextlib.suppress(NotFound):
+                yield self._identity.accounts.by_id(actor_id.removeprefix("user:"))
+
+    def _accounts(self, asked: list[str], notification: Notification) -> Iterator[Account]:
+        """Roles and groups are known of each account at this moment only, so all are looked at."""
         cursor: str | None = None
         while True:
             page = self._identity.accounts.list(cursor=cursor, limit=_PAGE)
             for account in page.items:
-                if account.disabled or account.actor_id in notification.without:
-                    continue
                 named = account.actor_id in notification.accounts
                 if named or is_asked(self._identity.principal_of(account), asked, notification.owner):
-                    email = account.email or self._email(account.entity_ref)
-                    yield Person(account.actor_id, account.display_name, email)
+                    yield account
             cursor = page.next_cursor
             if cursor is None:
                 return
