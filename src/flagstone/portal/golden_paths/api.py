@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, status
@@ -15,7 +16,7 @@ from flagstone.kernel.errors import Invalid
 from flagstone.portal.golden_paths.model import GoldenPath, unregistered
 from flagstone.portal.golden_paths.model.checking import Finding
 from flagstone.portal.golden_paths.permissions import READ, RUN
-from flagstone.portal.golden_paths.service import GoldenPathService, TemplateChecks
+from flagstone.portal.golden_paths.service import GoldenPathService, Prefills, TemplateChecks
 from flagstone.toolkit.yaml import load_documents
 
 
@@ -67,6 +68,8 @@ class PlanBody(BaseModel):
 
     values: dict[str, Any] = Field(default_factory=dict)
     secrets: dict[str, SecretStr] = Field(default_factory=dict)
+    entity: str | None = Field(default=None, max_length=300)
+    """Ref of the entity that a day-2 action is about: what the form takes from it does not have to be answered."""
 
 
 class TemplateBody(BaseModel):
@@ -113,6 +116,8 @@ class RunBody(PlanBody):
 
     idempotency_key: str | None = Field(default=None, alias="idempotencyKey", max_length=200)
     plan_digest: str | None = Field(default=None, alias="planDigest", max_length=200)
+    rerun_of: str | None = Field(default=None, alias="rerunOf", max_length=100)
+    """Id of the run whose answers these are."""
 
 
 def _item(path: GoldenPath) -> dict[str, Any]:
@@ -177,10 +182,13 @@ def _check_routes(routes: APIRouter, paths: GoldenPathService, checks: TemplateC
         return _checked(checks.of(paths.get(namespace, name)))
 
 
-def router(paths: GoldenPathService, checks: TemplateChecks) -> APIRouter:
+def router(paths: GoldenPathService, checks: TemplateChecks, prefills: Prefills) -> APIRouter:
     """Routes under ``/api/v1/templates``."""
     routes = APIRouter(prefix="/api/v1/templates", tags=["golden paths"])
     _check_routes(routes, paths, checks)
+
+    def answered(path: GoldenPath, body: PlanBody) -> dict[str, Any]:
+        return {**json.loads(prefills.of_entity(path, body.entity)), **body.values} if body.entity else body.values
 
     @routes.get("", summary="Golden paths")
     def list_templates(
@@ -205,18 +213,22 @@ def router(paths: GoldenPathService, checks: TemplateChecks) -> APIRouter:
     @routes.post("/{namespace}/{name}/plan", summary="What a run would do")
     def plan(namespace: str, name: str, body: PlanBody, principal: Annotated[Principal, permit(RUN)]) -> Plan:
         """The plan for these values; nothing is changed."""
-        return paths.plan(principal, paths.get(namespace, name), body.values, body.secrets)
+        path = paths.get(namespace, name)
+        return paths.plan(principal, path, answered(path, body), body.secrets, entity_ref=body.entity)
 
     @routes.post("/{namespace}/{name}/runs", summary="Start a run", status_code=status.HTTP_201_CREATED)
     def start(namespace: str, name: str, body: RunBody, principal: Annotated[Principal, permit(RUN)]) -> RunView:
         """Start a run: only if the plan still has the digest, where one is given; the same key gives the same run."""
+        path = paths.get(namespace, name)
         return paths.start(
             principal,
-            paths.get(namespace, name),
-            body.values,
+            path,
+            answered(path, body),
             body.secrets,
+            entity_ref=body.entity,
             plan_digest=body.plan_digest,
             key=body.idempotency_key,
+            rerun_of=body.rerun_of,
         )
 
     return routes

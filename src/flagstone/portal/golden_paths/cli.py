@@ -83,6 +83,8 @@ def run(
         list[str] | None, typer.Option("--set", help="Value: name=value, repeatable; JSON for lists and objects.")
     ] = None,
     values: Annotated[Path | None, typer.Option("--values", help="YAML or JSON file with values.")] = None,
+    again: Annotated[int | None, typer.Option("--again", help="Begin with the answers of this run.")] = None,
+    entity: Annotated[str | None, typer.Option(help="What a day-2 action is for, such as component:orders.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Show the run until it ends.")] = True,
@@ -95,7 +97,11 @@ def run(
         path = f"/api/v1/templates/{_path(name)}"
         schema = here.client.get(path)
         given = read_values(types_of([step["schema"] for step in schema.get("steps", [])]), values, set_ or [])
-        plan = here.client.post(f"{path}/plan", {"values": given})
+        before = here.client.get(f"/api/v1/runs/{again}") if again else None
+        if before:
+            given = {**{key: item for key, item in before["inputs"].items() if not _starred(item)}, **given}
+        about = {"entity": str(parse_ref(entity, default_kind="component"))} if entity else {}
+        plan = here.client.post(f"{path}/plan", {"values": given, **about})
         if dry_run and as_json:
             here.out.json(plan)
             return
@@ -110,8 +116,13 @@ def run(
             return
         if not yes and not as_json and sys.stdin.isatty() and not typer.confirm("Go ahead?", err=True):
             raise typer.Exit(1)
-        body = {"values": given, "plan_digest": plan["digest"]}
+        body = {"values": given, "plan_digest": plan["digest"], **about}
+        body |= {"rerun_of": before["id"]} if before else {}
         follow_run(here, here.client.post(f"{path}/runs", body), follow=follow)
+
+
+def _starred(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("***")
 
 
 def _path(name: str) -> str:

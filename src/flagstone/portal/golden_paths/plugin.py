@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from flagstone.contracts.gateway import RunGateway
@@ -10,7 +11,7 @@ from flagstone.foundation.audit import PortalAudit
 from flagstone.foundation.vault import VaultService
 from flagstone.kernel.actor import Principal
 from flagstone.portal.catalog import CatalogQuery, CatalogService, IngestService, StarService
-from flagstone.portal.golden_paths import api, web
+from flagstone.portal.golden_paths import api, cards, web
 from flagstone.portal.golden_paths.permissions import PERMISSIONS, READ
 from flagstone.portal.golden_paths.service import (
     ChoiceService,
@@ -23,7 +24,7 @@ from flagstone.portal.golden_paths.service import (
 )
 from flagstone.portal.golden_paths.settings import GoldenPathsSettings
 from flagstone.portal.golden_paths.store import DraftStore
-from flagstone.sdk import Deps, NavItem, PaletteEntry, Slice, hookimpl
+from flagstone.sdk import Deps, NavItem, PaletteEntry, Slice, UICard, hookimpl
 from flagstone.toolkit.db import PortalDatabase
 from flagstone.toolkit.web.pages import Pages
 
@@ -44,13 +45,14 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     )
     deps.provide(paths)
     deps.provide(registry)
+    prefills = Prefills(catalog, gateway)
     parts = web.Parts(
         paths=paths,
         drafts=drafts,
         pickers=pickers,
         checks=checks,
         choices=ChoiceService(catalog, gateway, registry),
-        prefills=Prefills(catalog, gateway),
+        prefills=prefills,
         stars=deps.get(StarService),
     )
 
@@ -64,7 +66,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     return Slice(
         "golden_paths",
         room="portal",
-        routers=[api.router(paths, checks), web.router(parts, deps.get(Pages))],
+        routers=[api.router(paths, checks, prefills), web.router(parts, deps.get(Pages))],
         permissions=PERMISSIONS,
         nav=[NavItem("create", "Create", "/create", "circle-plus", "Build", 10, permission=READ)],
         templates=Path(__file__).parent / "templates",
@@ -73,3 +75,10 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         collects={"flagstone_register_form_fields": registry.add},
         sealed=registry.freeze,
     )
+
+
+@hookimpl
+def flagstone_register_ui_cards(deps: Deps) -> Iterable[UICard]:
+    """Cards of entity pages."""
+    paths = deps.get(GoldenPathService)
+    return [cards.DayTwoCard(paths, paths.attachments)]

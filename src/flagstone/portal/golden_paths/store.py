@@ -27,6 +27,7 @@ drafts = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("rerun_of", Text),
+    Column("entity_ref", Text),
     Index("golden_paths_drafts_user", "user_id", "updated_at"),
     Index("golden_paths_drafts_updated", "updated_at"),
 )

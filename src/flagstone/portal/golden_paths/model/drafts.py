@@ -28,6 +28,8 @@ class Draft:
     updated_at: datetime | None = None
     rerun_of: str | None = None
     """The run whose answers it began with."""
+    entity_ref: str | None = None
+    """The entity that it is about, when the golden path was opened from its page."""
 
     @property
     def vault_name(self) -> str:

@@ -53,6 +53,13 @@ class GoldenPath:
         return f"/create/{self.namespace}/{self.name}".lower()
 
     @property
+    def attach_to(self) -> tuple[Mapping[str, Any], ...]:
+        """Filters of the catalog: what it can be started for, from its page (``spec.attachTo``)."""
+        spec = self.document.get("spec")
+        given = spec.get("attachTo") if isinstance(spec, Mapping) else None
+        return tuple(item for item in (given if isinstance(given, list) else [given]) if isinstance(item, Mapping))
+
+    @property
     def recommended(self) -> bool:
         """Whether its owners recommend it."""
         return "recommended" in self.tags

@@ -1,5 +1,6 @@
 """What is done with golden paths: showing them, keeping drafts, asking for the plan, starting a run."""
 
+from flagstone.portal.golden_paths.service.attachments import Attachments
 from flagstone.portal.golden_paths.service.checks import TemplateChecks, check_text
 from flagstone.portal.golden_paths.service.choices import Choice, Choices, ChoiceService
 from flagstone.portal.golden_paths.service.drafts import DraftService
@@ -9,6 +10,7 @@ from flagstone.portal.golden_paths.service.pickers import Pickers
 from flagstone.portal.golden_paths.service.prefill import Prefills
 
 __all__ = [
+    "Attachments",
     "Choice",
     "ChoiceService",
     "Choices",

@@ -63,12 +63,20 @@ class DraftService:
         return None if expired or draft.template_ref != path.ref else draft
 
     def begin(
-        self, principal: Principal, path: GoldenPath, draft_id: str | None, prefill: str = "", rerun_of: str = ""
+        self,
+        principal: Principal,
+        path: GoldenPath,
+        draft_id: str | None,
+        prefill: str = "",
+        rerun_of: str = "",
+        entity_ref: str = "",
     ) -> Draft:
         """A draft that is not stored yet, with the answers that an address brought along (``formData``, JSON)."""
         ident = draft_id if draft_id and _ID.match(draft_id) and self._store.get(draft_id) is None else new_id()
         given = fitting(path, prefill, MAX_VALUES)
-        return Draft(ident, principal.id, path.ref, path.version, given, rerun_of=rerun_of or None)
+        return Draft(
+            ident, principal.id, path.ref, path.version, given, rerun_of=rerun_of or None, entity_ref=entity_ref or None
+        )
 
     def mine(self, principal: Principal, limit: int = 5) -> list[Draft]:
         """Drafts that a person may want to go on with."""
@@ -115,7 +123,7 @@ class DraftService:
 
     def plan(self, principal: Principal, path: GoldenPath, draft: Draft) -> Plan:
         """The plan of a draft."""
-        return self._paths.plan(principal, path, draft.values, self._secrets(draft))
+        return self._paths.plan(principal, path, draft.values, self._secrets(draft), entity_ref=draft.entity_ref)
 
     def start(self, principal: Principal, path: GoldenPath, draft: Draft, plan_digest: str | None) -> str:
         """Make a run of it and return its id or number; a draft becomes one run, however often this is asked for."""
@@ -129,6 +137,7 @@ class DraftService:
             plan_digest=plan_digest,
             key=f"draft:{draft.id}",
             rerun_of=draft.rerun_of,
+            entity_ref=draft.entity_ref,
         )
         self._store.became(draft.id, run.id)
         self._forget(draft)

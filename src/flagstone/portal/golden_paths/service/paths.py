@@ -19,6 +19,7 @@ from flagstone.kernel.errors import FlagstoneError, Invalid, NotFound, Problem
 from flagstone.portal.catalog import CatalogQuery, CatalogService, FacetValue
 from flagstone.portal.golden_paths.model import GoldenPath, golden_path, owner_of, workflow
 from flagstone.portal.golden_paths.permissions import RUN
+from flagstone.portal.golden_paths.service.attachments import Attachments
 from flagstone.portal.golden_paths.service.checks import TemplateChecks
 from flagstone.portal.golden_paths.service.entities import entities_for
 from flagstone.portal.golden_paths.service.pickers import Pickers
@@ -110,6 +111,7 @@ class GoldenPathService:
         self._access = access
         self._audit = audit
         self._skeletons = Skeletons(gateway)
+        self.attachments = Attachments(catalog, features)
 
     def platform(self) -> GatewayInfo:
         """What is behind the door."""
@@ -208,8 +210,12 @@ class GoldenPathService:
         key: str | None = None,
         principal: Principal | None = None,
         rerun_of: str | None = None,
+        entity_ref: str | None = None,
     ) -> RunRequest:
-        """What the platform is asked for. Raises Invalid for wrong answers or a template that cannot run."""
+        """What the platform is asked for; ``entity_ref`` is what a day-2 action is about.
+
+        Raises Invalid for wrong answers or a template that cannot run.
+        """
         if len(json.dumps(values, default=str)) > MAX_VALUES:
             raise Invalid("golden_paths.too_large", "The answers are too long.", hint="Shorten the longest text.")
         self.check_runnable(path)
@@ -222,6 +228,7 @@ class GoldenPathService:
                 f"Some answers for {path.title} are missing or wrong.",
                 problems=[Problem(fault.message, field=fault.name or None) for fault in wrong],
             )
+        about = self.attachments.subject(path, entity_ref)
         inputs = answers(path.pages, values)
         definition = workflow(path, inputs)
         entities = entities_for(definition.steps, inputs, principal, self._catalog)
@@ -229,18 +236,26 @@ class GoldenPathService:
             workflow=definition.model_copy(update={"entities": entities}),
             inputs=inputs,
             secrets=dict(secrets),
-            owner=owner_of(path, inputs),
+            subjects=(about.ref,) if about else (),
+            owner=about.owner if about else owner_of(path, inputs),
             plan_digest=plan_digest,
             idempotency_key=key,
             rerun_of=rerun_of,
         )
 
     def plan(
-        self, principal: Principal, path: GoldenPath, values: Mapping[str, Any], secrets: Mapping[str, SecretStr]
+        self,
+        principal: Principal,
+        path: GoldenPath,
+        values: Mapping[str, Any],
+        secrets: Mapping[str, SecretStr],
+        *,
+        entity_ref: str | None = None,
     ) -> Plan:
         """What a run would do; nothing is changed. Raises Invalid, Denied, Unavailable."""
         self._access.check(principal, RUN, resource=path.ref)
-        return self._gateway.plan(self.request(path, values, secrets, principal=principal), principal)
+        request = self.request(path, values, secrets, principal=principal, entity_ref=entity_ref)
+        return self._gateway.plan(request, principal)
 
     def start(
         self,
@@ -252,11 +267,19 @@ class GoldenPathService:
         plan_digest: str | None = None,
         key: str | None = None,
         rerun_of: str | None = None,
+        entity_ref: str | None = None,
     ) -> RunView:
         """Start a run; the same key gives the same run. Raises Conflict when the plan is not the one that was seen."""
         self._access.check(principal, RUN, resource=path.ref)
         request = self.request(
-            path, values, secrets, plan_digest=plan_digest, key=key, principal=principal, rerun_of=rerun_of
+            path,
+            values,
+            secrets,
+            plan_digest=plan_digest,
+            key=key,
+            principal=principal,
+            rerun_of=rerun_of,
+            entity_ref=entity_ref,
         )
         run = self._gateway.submit(request, principal)
         self._audit.record(

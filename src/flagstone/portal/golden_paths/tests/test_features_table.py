@@ -12,7 +12,9 @@ from flagstone.toolkit.templating.survey import KNOWN_FILTERS
 from flagstone.toolkit.web.forms.widgets import FIELDS
 
 TABLE = Path(__file__).parents[5] / "docs" / "reference" / "template-features.md"
-ROWS = re.findall(r"^\| (.+?) \| (supported|warned|refused)((?: `\w+`)?) \| (.*?) ?\|$", TABLE.read_text(), re.MULTILINE)
+ROWS = re.findall(
+    r"^\| (.+?) \| (supported|warned|refused)((?: `\w+`)?) \| (.*?) ?\|$", TABLE.read_text(), re.MULTILINE
+)
 SOURCE = "".join(path.read_text() for path in Path(checking.__file__).parent.glob("*.py"))
 FOUND = set(re.findall(r'(?:error|warning|warn)\(\s*"(\w+)"', SOURCE))
 

@@ -68,6 +68,10 @@ class WizardPage:
     labels: Mapping[str, str] = field(default_factory=dict)
     entries: tuple[tuple[int, str, tuple[Entry, ...]], ...] = ()
     prefill: str = ""
+    entity: str = ""
+    """The entity that a draft is about that is not stored yet."""
+    about: str = ""
+    """The name of the entity that it is about."""
     rerun: str = ""
     """The run whose answers a draft that is not stored yet began with."""
     broken: tuple[Finding, ...] = ()
@@ -86,6 +90,7 @@ class Given:
     answers: str = ""
     rerun_of: str = ""
     notice: str = ""
+    entity_ref: str = ""
 
 
 class Wizard:
@@ -126,6 +131,8 @@ class Wizard:
             prefill=prefill,
             broken=tuple(self._checks.errors(path)),
             rerun=draft.rerun_of or "",
+            entity=draft.entity_ref or "",
+            about=self.pickers.labels({draft.entity_ref}).get(draft.entity_ref, "") if draft.entity_ref else "",
             picker_src=f"{path.href}/_options?{urlencode({'page': step, 'draft': draft.id})}",
         )
 
@@ -171,7 +178,8 @@ class Wizard:
         if run:
             text, known = self.prefills.of_run(principal, path, run)
             return Given(text, known.id, f"Filled in as in run #{known.number}. Secrets have to be typed again.")
-        return Given(self.prefills.of_entity(path, entity))
+        about = self.paths.attachments.subject(path, entity)
+        return Given(self.prefills.of_entity(path, entity), entity_ref=about.ref if about else "")
 
     def named(self, page: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         """The values with names of entities made references: without JavaScript people type names."""
@@ -293,7 +301,7 @@ def wizard_routes(routes: APIRouter, wizard: Wizard) -> None:
         if found is not None and found.run_id:
             return moved(request, f"/runs/{found.run_id}")
         given = Given(formData) if found else wizard.given(principal, path, formData, run, entity)
-        current = found or wizard.drafts.begin(principal, path, draft, given.answers, given.rerun_of)
+        current = found or wizard.drafts.begin(principal, path, draft, given.answers, given.rerun_of, given.entity_ref)
         notice = _notice(path, draft, found) or given.notice
         step = min(max(step, 0), len(path.pages)) if found else 0
         wrong = wizard.first_wrong(path, current) if step else None
@@ -385,7 +393,8 @@ class _Post:
         ident = self._pairs.last("_draft")
         found = wizard.drafts.find(self._principal, path, ident)
         rerun = self._pairs.last("_rerun") or ""
-        draft = found or wizard.drafts.begin(self._principal, path, ident, prefill, rerun[:100])
+        about = (path.attach_to and self._pairs.last("_entity")) or ""
+        draft = found or wizard.drafts.begin(self._principal, path, ident, prefill, rerun[:100], about[:300])
         if draft.run_id:
             return moved(request, f"/runs/{draft.run_id}")
         if found is None and (self._step or self._action == "create"):

@@ -27,6 +27,7 @@ _SPEC_KEYS = (
     "EXPERIMENTAL_formDecorators",
     "EXPERIMENTAL_recovery",
     "approvals",
+    "attachTo",
     "undo",
 )
 
@@ -50,6 +51,7 @@ def check_template(
             found.warning("unknown_key", ("spec", key), f"{key!r} means nothing here", similar(str(key), _SPEC_KEYS))
     _unsupported(spec, found)
     _approvals(spec, found)
+    _attached(spec, found)
     asked = check_parameters(spec.get("parameters"), fields, found)
     asked = _secrets(spec, asked, found)
     steps = spec.get("steps")
@@ -84,6 +86,20 @@ def _head(document: Mapping[str, Any], found: Findings) -> bool:
     if not spec.get("owner"):
         found.warning("no_owner", ("spec",), "nobody owns the template", "Write spec.owner: group:default/....")
     return True
+
+
+def _attached(spec: Mapping[str, Any], found: Findings) -> None:
+    given = spec.get("attachTo")
+    if given is None:
+        return
+    for item in given if isinstance(given, list) else [given]:
+        if not isinstance(item, Mapping) or not item:
+            found.error(
+                "bad_attach_to",
+                ("spec", "attachTo"),
+                "attachTo must be a list of catalog filters",
+                "Write attachTo: [{kind: component, spec.type: service}].",
+            )
 
 
 def _approvals(spec: Mapping[str, Any], found: Findings) -> None:
