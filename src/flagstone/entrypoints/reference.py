@@ -109,7 +109,7 @@ def actions_page(app: Application) -> str:
             f"Permission `{spec.permission}`; idempotency *{spec.idempotency}*; {undo}. {' '.join(spec.undo.split())}\n"
         )
         parts += [_members("input", spec.input_schema), _members("output", spec.output_schema)]
-        parts += [f"{item.title}:\n\n```yaml\n{item.yaml}```\n" for item in spec.examples]
+        parts += [f"{item.title}:\n\n```yaml\n{item.yaml.rstrip()}\n```\n" for item in spec.examples]
     return "\n".join(part for part in parts if part)
 
 
