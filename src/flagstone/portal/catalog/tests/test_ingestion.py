@@ -251,7 +251,7 @@ def test_locations_in_a_circle_end(world, component):
             spec: {{target: ./{other}.yaml}}
             """,
         )
-    location = world.add("a.yaml")
+    location = world.add("a.yaml", origin="user")
     assert world.refs() == ["location:default/a", "location:default/b"]
     world.locations.withdraw("file", location.target, actor="t", role="admin")
     assert world.refs() == []
@@ -494,7 +494,7 @@ def test_nothing_of_an_entity_is_left_when_it_is_gone(world, component):
     from flagstone.portal.catalog.store import tables
 
     world.write("a.yaml", component("a", extra="dependsOn: [component:b]\n"))
-    location = world.add("a.yaml")
+    location = world.add("a.yaml", origin="user")
     world.locations.withdraw("file", location.target, actor="t", role="admin")
     with world.foundation.db.read() as conn:
         for table in (tables.entities, tables.documents, tables.search, tables.relations, tables.problems):
