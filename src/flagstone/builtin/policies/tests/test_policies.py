@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from flagstone.app.build import build
+from flagstone.app.rooms import load_settings
 from flagstone.builtin.policies.policies import Deletions, Production
 from flagstone.builtin.policies.settings import PoliciesSettings
 from flagstone.contracts.plans import Change, Plan, PlannedStep
 from flagstone.contracts.runs import RunRequest
 from flagstone.kernel.actor import Principal
+from flagstone.platform.workflows import WorkflowService
 from flagstone.sdk import PolicyCase
 
 TEAM = {"approvers": ["platform"], "count": 2}
@@ -50,6 +53,29 @@ def test_whatever_deletes_needs_approval():
     assert asked(Deletions, "flagstone:repository:delete")
     assert not asked(Deletions, "fs:delete", change("file", "delete", "a.txt"))
     assert not asked(Deletions, "publish:git", change("repository", "create", "acme/shop"))
+
+
+def test_with_the_settings_they_judge_every_run_of_a_platform(tmp_path):
+    overrides = {"server.data_dir": str(tmp_path), "policies.deletions": TEAM}
+    app = build(load_settings(None, environ={}, overrides=overrides), "platform", discover=False)
+    app.migrate()
+    step = {
+        "id": "s",
+        "name": "Forget it",
+        "action": "catalog:unregister",
+        "input": {"type": "url", "target": "https://acme.example/catalog-info.yaml"},
+    }
+    request = RunRequest.model_validate({"workflow": {"name": "t", "title": "T", "steps": [step]}})
+    ann = Principal("user", "user:ann", "Ann", role="admin")
+    try:
+        workflows = app.deps.get(WorkflowService)
+        plan = workflows.plan(request, ann)
+        run = workflows.submit(request, ann)
+    finally:
+        app.stop()
+    assert [(rule.of, rule.count) for rule in plan.approvals] == [(("group:default/platform",), 2)]
+    assert plan.verdicts[0].policy == "flagstone:deletions"
+    assert [item.action for item in run.steps] == ["flagstone:approval", "catalog:unregister"]
 
 
 def test_they_are_off_unless_somebody_is_named_and_names_are_checked():

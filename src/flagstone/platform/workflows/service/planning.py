@@ -101,7 +101,7 @@ class Planner:
         self._workspaces = workspaces
         self._sources = sources
         self._access = access
-        self._policies = policies or PolicyRegistry()
+        self._policies = PolicyRegistry() if policies is None else policies
 
     @property
     def judged(self) -> bool:
