@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -29,8 +28,6 @@ from flagstone.portal.self_service.web.waiting import Typed, WaitingPart, waitin
 from flagstone.toolkit.web.diff import diff_lines
 from flagstone.toolkit.web.markdown import render_markdown
 from flagstone.toolkit.web.pages import Pages
-
-_STARS = "*" * 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,6 @@ class RunPage:
     proofs: tuple[Proof, ...]
     may_change: bool
     again_href: str | None
-    again_data: str
     failed_step: str
     step: str
     timeline: Timeline
@@ -91,9 +87,7 @@ def run_lines(runs: tuple[RunSummary, ...]) -> tuple[RunLine, ...]:
     )
 
 
-def run_page(
-    runs: RunReader, principal: Principal, run_id: str, step: str = "", typed: Typed | None = None
-) -> RunPage:
+def run_page(runs: RunReader, principal: Principal, run_id: str, step: str = "", typed: Typed | None = None) -> RunPage:
     """Everything that the page of a run shows. Raises NotFound."""
     run = runs.get(principal, run_id)
     failed = next((item for item in run.steps if item.state in ("failed", "unknown")), None)
@@ -106,8 +100,7 @@ def run_page(
         texts=tuple(_text(item) for item in text if isinstance(item, dict)) if isinstance(text, list) else (),
         proofs=tuple(runs.proofs(principal, run)) if run.state not in ACTIVE else (),
         may_change=runs.may_change(principal),
-        again_href=f"/create/{namespace}/{name}/drafts" if name else None,
-        again_data=json.dumps({key: value for key, value in run.inputs.items() if not _starred(value)}),
+        again_href=f"/create/{namespace}/{name}?run={run.number}" if name else None,
         failed_step=failed.name if failed else "",
         step=step,
         timeline=timeline(run, utc_now()),
@@ -122,10 +115,6 @@ def _before(runs: RunReader, principal: Principal, run: RunView) -> str | None:
         return f"/runs/compare?one={run.rerun_of}&other={run.number}"
     earlier = runs.before(principal, run) if run.template_ref and run.state not in ACTIVE else None
     return f"/runs/compare?one={earlier.number}&other={run.number}" if earlier else None
-
-
-def _starred(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(_STARS)
 
 
 @dataclass(frozen=True, slots=True)
