@@ -248,6 +248,7 @@ class Sync:
         links = set() if parsed.keep_children else self._store.locations.children(location.id) - children
         if links and reading.delta:
             # A delta names only what changed: what the other files name is asked of the catalog.
+            self._together.write()
             named = self._named(location, {stored.ref for stored in gone})
             links = set() if named is None else links - named
         if not links:
