@@ -149,6 +149,7 @@ def test_no_platform_has_nothing_and_says_how_to_get_one():
     assert gateway.list_changes("a/b", DEVELOPER).items == ()
     assert gateway.list_approvals(ApprovalQuery(), DEVELOPER).items == ()
     assert gateway.count_approvals(DEVELOPER) == 0
+    assert gateway.list_triggers(DEVELOPER).items == ()
     assert gateway.events(wait=10) == []
     for call in (
         lambda: gateway.plan(hello(), DEVELOPER),
@@ -159,6 +160,8 @@ def test_no_platform_has_nothing_and_says_how_to_get_one():
         lambda: gateway.get_deployment("x", DEVELOPER),
         lambda: gateway.get_repository("a/b", DEVELOPER),
         lambda: gateway.get_change("a/b", 1, DEVELOPER),
+        lambda: gateway.get_trigger("x", DEVELOPER),
+        lambda: gateway.run_trigger("x", DEVELOPER),
         lambda: gateway.merge_change("a/b", 1, MergeChangeRequest(), DEVELOPER),
         lambda: gateway.get_approval("x", DEVELOPER),
         lambda: gateway.approval_plan("x", DEVELOPER),

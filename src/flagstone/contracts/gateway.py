@@ -16,10 +16,11 @@ from flagstone.contracts.approvals import ApprovalDoor
 from flagstone.contracts.base import Wire
 from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
 from flagstone.contracts.events import Event
-from flagstone.contracts.nobody import NoApprovals, NoChangeRequests
+from flagstone.contracts.nobody import NoApprovals, NoChangeRequests, NoTriggers
 from flagstone.contracts.plans import Plan
 from flagstone.contracts.repositories import ChangeRequestDoor, CommitView, FileContent, RepositoryView, TreeEntry
 from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView, StepOutcome
+from flagstone.contracts.triggers import TriggerDoor
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
 
@@ -71,7 +72,7 @@ class DeploymentQuery(Wire):
     limit: int | None = None
 
 
-class RunGateway(ApprovalDoor, ChangeRequestDoor, Protocol):
+class RunGateway(ApprovalDoor, ChangeRequestDoor, TriggerDoor, Protocol):
     """See the module. Every method may raise Unavailable (no platform), Denied or NotFound."""
 
     def info(self) -> GatewayInfo:
@@ -166,7 +167,7 @@ class RunGateway(ApprovalDoor, ChangeRequestDoor, Protocol):
         """Events after a cursor; waits up to ``wait`` seconds for the first one. For the portal's own reader."""
 
 
-class NoPlatform(NoApprovals, NoChangeRequests):
+class NoPlatform(NoApprovals, NoChangeRequests, NoTriggers):
     """A portal without a platform: lists are empty and explain themselves, everything that would act says why it
     cannot.
     """

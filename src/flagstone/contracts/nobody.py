@@ -12,6 +12,8 @@ from flagstone.contracts.repositories import (
     MergeChangeRequest,
     OpenChangeRequest,
 )
+from flagstone.contracts.runs import RunView
+from flagstone.contracts.triggers import NewTrigger, TriggerKind, TriggerView
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Unavailable
 from flagstone.kernel.paging import Page
@@ -92,5 +94,40 @@ class NoChangeRequests(Nobody):
         raise self._refuse()
 
     def reopen_change(self, name: str, number: int, actor: Principal) -> ChangeRequestDetail:
+        """Refuses."""
+        raise self._refuse()
+
+
+class NoTriggers(Nobody):
+    """See ``flagstone.contracts.triggers.TriggerDoor``."""
+
+    def list_triggers(
+        self,
+        actor: Principal,
+        *,
+        kind: TriggerKind | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Page[TriggerView]:
+        """Nothing starts by itself."""
+        return Page(())
+
+    def get_trigger(self, trigger_id: str, actor: Principal) -> TriggerView:
+        """Refuses."""
+        raise self._refuse()
+
+    def create_trigger(self, wanted: NewTrigger, actor: Principal) -> TriggerView:
+        """Refuses."""
+        raise self._refuse()
+
+    def pause_trigger(self, trigger_id: str, actor: Principal, *, paused: bool) -> TriggerView:
+        """Refuses."""
+        raise self._refuse()
+
+    def run_trigger(self, trigger_id: str, actor: Principal) -> RunView:
+        """Refuses."""
+        raise self._refuse()
+
+    def delete_trigger(self, trigger_id: str, actor: Principal) -> TriggerView:
         """Refuses."""
         raise self._refuse()

@@ -12,6 +12,7 @@ import httpx
 from flagstone.builtin.http_gateway.approvals import HttpApprovals
 from flagstone.builtin.http_gateway.calls import told
 from flagstone.builtin.http_gateway.changes import HttpChangeRequests
+from flagstone.builtin.http_gateway.triggers import HttpTriggers
 from flagstone.contracts.actions import ActionSpec
 from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
 from flagstone.contracts.events import Event
@@ -26,7 +27,7 @@ from flagstone.kernel.paging import Page
 _READER = system("portal")
 
 
-class HttpGateway(HttpApprovals, HttpChangeRequests):
+class HttpGateway(HttpApprovals, HttpChangeRequests, HttpTriggers):
     """See ``flagstone.contracts.gateway.RunGateway``."""
 
     def close(self) -> None:

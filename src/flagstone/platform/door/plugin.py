@@ -12,6 +12,7 @@ from flagstone.platform.door.service import LocalGateway
 from flagstone.platform.environments import EnvironmentService
 from flagstone.platform.repositories import ChangeService, RepositoryService
 from flagstone.platform.runs import ActionRegistry, ResolveService, RunService, WaitService
+from flagstone.platform.triggers import TriggerService
 from flagstone.platform.workflows import WorkflowService
 from flagstone.sdk import Deps, Slice, hookimpl
 from flagstone.sdk.remotes import RepoHosts
@@ -32,6 +33,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         repositories=deps.get(RepositoryService),
         changes=deps.get(ChangeService),
         approvals=deps.get(ApprovalService),
+        triggers=deps.get(TriggerService),
         events=deps.get(PlatformEvents),
         repo_hosts=elsewhere.names if elsewhere else (),
     )

@@ -23,6 +23,7 @@ from flagstone.contracts.approvals import ApprovalQuery
 from flagstone.contracts.gateway import DeploymentQuery, RunGateway, RunQuery
 from flagstone.contracts.repositories import MergeChangeRequest, OpenChangeRequest
 from flagstone.contracts.runs import RunEvent, RunRequest, RunView, StepDefinition, WorkflowDefinition
+from flagstone.contracts.triggers import NewTrigger
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound
 from flagstone.kernel.ids import new_id
@@ -389,3 +390,32 @@ class GatewaySuite:
             assert ended.state == "failed"
             assert str((ended.error or {}).get("code")) == "access.denied"
         assert gateway.get_deployment(found.id, VIEWER).state == "healthy"
+
+    def test_a_schedule_is_made_paused_run_and_deleted(self, gateway: RunGateway) -> None:
+        """With its due times, and the rights of who made it."""
+        wanted = NewTrigger(
+            title="Every night", cron="30 2 * * *", timezone="Europe/Berlin", request=hello(owner=OWNERS)
+        )
+        with pytest.raises(Denied):
+            gateway.create_trigger(wanted, VIEWER)
+        with pytest.raises(Invalid):
+            gateway.create_trigger(wanted.model_copy(update={"cron": "30 2 31 2 *"}), DEVELOPER)
+        made = gateway.create_trigger(wanted, DEVELOPER)
+        assert (made.actor_name, made.workflow, len(made.upcoming), made.may_change) == (
+            "Dora",
+            "A run of the suite",
+            5,
+            True,
+        )
+        assert made.id in {item.id for item in gateway.list_triggers(VIEWER, kind="schedule").items}
+        assert not gateway.get_trigger(made.id, VIEWER).may_change
+        paused = gateway.pause_trigger(made.id, DEVELOPER, paused=True)
+        assert (paused.paused, paused.upcoming) == (True, ())
+        with pytest.raises(Denied):
+            gateway.run_trigger(made.id, STRANGER)
+        run = self.ended(gateway, gateway.run_trigger(made.id, MAINTAINER))
+        assert (run.state, run.trigger, run.triggered_by) == ("succeeded", "schedule", made.id)
+        assert [item.id for item in gateway.list_runs(RunQuery(triggered_by=made.id), VIEWER).items] == [run.id]
+        gateway.delete_trigger(made.id, DEVELOPER)
+        with pytest.raises(NotFound):
+            gateway.get_trigger(made.id, VIEWER)

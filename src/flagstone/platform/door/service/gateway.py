@@ -19,13 +19,15 @@ from flagstone.platform.approvals import ApprovalService
 from flagstone.platform.deployments import DeploymentService
 from flagstone.platform.door.service.approvals import LocalApprovals
 from flagstone.platform.door.service.changes import LocalChangeRequests
+from flagstone.platform.door.service.triggers import LocalTriggers
 from flagstone.platform.environments import EnvironmentService
 from flagstone.platform.repositories import ChangeService, RepositoryService
 from flagstone.platform.runs import ActionRegistry, ResolveService, RunService, WaitService
+from flagstone.platform.triggers import TriggerService
 from flagstone.platform.workflows import WorkflowService
 
 
-class LocalGateway(LocalApprovals, LocalChangeRequests):
+class LocalGateway(LocalApprovals, LocalChangeRequests, LocalTriggers):
     """See ``flagstone.contracts.gateway.RunGateway``."""
 
     def __init__(
@@ -41,6 +43,7 @@ class LocalGateway(LocalApprovals, LocalChangeRequests):
         repositories: RepositoryService,
         changes: ChangeService,
         approvals: ApprovalService,
+        triggers: TriggerService,
         events: PlatformEvents,
         repo_hosts: tuple[str, ...] = (),
     ) -> None:
@@ -54,6 +57,7 @@ class LocalGateway(LocalApprovals, LocalChangeRequests):
         self._repositories = repositories
         self._changes = changes
         self._approvals = approvals
+        self._triggers = triggers
         self._events = events
         self._repo_hosts = repo_hosts
 

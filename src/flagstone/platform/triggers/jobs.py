@@ -1,0 +1,60 @@
+"""The threads that look at the clock and listen to events."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from flagstone.foundation.events import EventLog
+from flagstone.platform.triggers.service import Firing
+
+log = logging.getLogger("flagstone.triggers")
+
+_LOOK = 1.0
+_PAUSE_AFTER_FAILURE = 5.0
+
+
+class TriggerJob:
+    """Starts what is due and what events ask for, until it is stopped."""
+
+    def __init__(self, events: EventLog, firing: Firing) -> None:
+        self._events = events
+        self._firing = firing
+        self._stopped = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._stopped.clear()
+        self._threads = [
+            threading.Thread(target=self._watch, name="triggers-clock", daemon=True),
+            threading.Thread(target=self._listen, name="triggers-events", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop after what is being done; waits a while for it."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _watch(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                pause = 0.0 if self._firing.tick() else _LOOK
+            except Exception:
+                log.exception("looking for what is due failed; going on in %.0f s", _PAUSE_AFTER_FAILURE)
+                pause = _PAUSE_AFTER_FAILURE
+            self._stopped.wait(pause)
+
+    def _listen(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                reader = self._events.reader("triggers", start="now")
+                if not reader.poll(self._firing.heard):
+                    self._events.wait(reader.state.cursor, _LOOK)
+                    self._stopped.wait(min(reader.retry_in(), _LOOK))
+            except Exception:
+                log.exception("listening to events failed; going on in %.0f s", _PAUSE_AFTER_FAILURE)
+                self._stopped.wait(_PAUSE_AFTER_FAILURE)
