@@ -13,6 +13,7 @@ PORTAL = (
     "approval_inbox",
     "scaffolder",
     "upgrades",
+    "schedules",
     "home",
     "admin",
 )

@@ -10,10 +10,11 @@ from flagstone.portal.golden_paths.model import GoldenPath, golden_path, unregis
 from flagstone.portal.golden_paths.model.cases import Case, golden_files, judge_case, judge_refusal, read_cases
 from flagstone.portal.golden_paths.model.checking import Finding
 from flagstone.portal.golden_paths.model.plans import PlanFacts, read_plan
-from flagstone.portal.golden_paths.service import FormFieldRegistry, GoldenPathService, check_text
+from flagstone.portal.golden_paths.service import DraftService, FormFieldRegistry, GoldenPathService, check_text
 
 __all__ = [
     "Case",
+    "DraftService",
     "Finding",
     "FormFieldRegistry",
     "GoldenPath",

@@ -44,6 +44,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         DraftStore(deps.get(PortalDatabase)), paths, deps.get(VaultService), audit, days=settings.draft_days
     )
     deps.provide(paths)
+    deps.provide(drafts)
     deps.provide(registry)
     prefills = Prefills(catalog, gateway)
     parts = web.Parts(

@@ -14,7 +14,7 @@ from flagstone.kernel.errors import FlagstoneError
 log = logging.getLogger("flagstone.upgrades")
 
 READER = "upgrades"
-_EVENT_WAIT = 2.0
+_EVENT_WAIT = 1.0
 _PAUSE = 5.0
 
 

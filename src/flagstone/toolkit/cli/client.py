@@ -34,6 +34,10 @@ class Client:
         """PUT a JSON body."""
         return self._send("PUT", path, body=body)
 
+    def patch(self, path: str, body: Any = None) -> Any:
+        """PATCH a JSON body."""
+        return self._send("PATCH", path, body=body)
+
     def delete(self, path: str, **params: Any) -> Any:
         """DELETE."""
         return self._send("DELETE", path, params=params)

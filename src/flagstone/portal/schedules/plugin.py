@@ -1,0 +1,36 @@
+"""The slice registers itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flagstone.contracts.gateway import RunGateway
+from flagstone.foundation.access import AccessService
+from flagstone.foundation.audit import PortalAudit
+from flagstone.portal.golden_paths import DraftService, GoldenPathService
+from flagstone.portal.schedules import api, web
+from flagstone.portal.schedules.permissions import PERMISSIONS, READ
+from flagstone.portal.schedules.service import ScheduleService
+from flagstone.sdk import Deps, NavItem, Slice, hookimpl
+from flagstone.toolkit.web.pages import Pages
+
+
+@hookimpl
+def flagstone_register_slice(deps: Deps) -> Slice:
+    """Build the slice."""
+    service = ScheduleService(
+        deps.get(RunGateway),  # type: ignore[type-abstract]
+        deps.get(GoldenPathService),
+        deps.get(DraftService),
+        deps.get(AccessService),
+        deps.get(PortalAudit),
+    )
+    deps.provide(service)
+    return Slice(
+        "schedules",
+        room="portal",
+        routers=[api.router(service), web.router(service, deps.get(Pages))],
+        permissions=PERMISSIONS,
+        nav=[NavItem("schedules", "Schedules", "/schedules", "clock", "Build", 22, READ)],
+        templates=Path(__file__).parent / "templates",
+    )
