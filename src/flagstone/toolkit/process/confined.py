@@ -1,6 +1,7 @@
 """Shuts itself in, then starts another program: ``python -I -S confined.py SETUP PROGRAM ARGUMENTS``, by ``unshare``.
 
-Standard library only, and nothing of this package: it is started as a file, inside new namespaces in which it may mount.
+Standard library only, and nothing of this package: it is started as a file, inside new namespaces in which it may
+mount.
 The system becomes read-only, hidden folders are empty, only one folder and a new /tmp can be written.
 """
 
