@@ -20,7 +20,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench import catalog
+from bench import catalog, runs
 from flagstone.testing.server import ServerProcess, wait_until
 
 
@@ -158,9 +158,12 @@ def pages(bench: Bench, server: ServerProcess, name: str, rounds: int) -> None:
 
 
 def main() -> None:
-    """Run all, or the part that is named first: ``catalog``."""
+    """Run all, or the part that is named first: ``catalog``, ``runs``."""
     if sys.argv[1:2] == ["catalog"]:
         catalog.main(sys.argv[2:])
+        return
+    if sys.argv[1:2] == ["runs"]:
+        runs.main(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(prog="make bench ARGS=…")
     parser.add_argument("--rounds", type=int, default=3, help="starts and runs")

@@ -54,7 +54,8 @@ class Results:
     def show(self) -> None:
         """Two tables."""
         console = Console(width=190)
-        table = Table(title=f"Catalog of {self.entities:,} entities", box=None, header_style="bold")
+        title = f"Catalog of {self.entities:,} entities" if self.entities else "Runs"
+        table = Table(title=title, box=None, header_style="bold")
         for heading in ("figure", "measured", "unit", "target", ""):
             table.add_column(heading, justify="right" if heading in ("measured", "target") else "left")
         for row in self.figures:
@@ -63,6 +64,8 @@ class Results:
             shown = "" if target is None else f"<= {target:g}"
             table.add_row(str(row["what"]), f"{value:.3g}", str(row["unit"]), shown, ok)
         console.print(table)
+        if not self.questions:
+            return
         table = Table(
             title=f"Questions, in ms; {CLIENTS} clients where /s or @{CLIENTS} is said", box=None, header_style="bold"
         )

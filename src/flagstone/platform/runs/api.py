@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict
 
 from flagstone.contracts.actions import ActionSpec
@@ -158,26 +156,24 @@ def _add_run(api: APIRouter, service: RunService) -> None:
     ) -> EventList:
         return EventList(items=service.events(run_id, principal, after=after, limit=limit))
 
-    def existing(run_id: str, principal: Reader) -> tuple[RunView, Principal]:
-        """Before the answer begins: once it streams, there is no way to say that there is no such run."""
-        return service.get(run_id, principal), principal
-
     @api.get(
         "/api/v1/runs/{run_id}/stream",
         tags=["runs"],
         summary="The same live (server-sent events), until the run has ended",
-        response_class=EventSourceResponse,
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {}}}},
     )
     async def stream(
-        found: tuple[RunView, Principal] = Depends(existing),  # noqa: FAST002  an annotation cannot name it
+        run_id: str,
+        principal: Reader,
         after: After = 0,
         last_event_id: Annotated[str | None, Header(max_length=20)] = None,
-    ) -> AsyncIterator[ServerSentEvent]:
+    ) -> StreamingResponse:
         # A browser that reconnects says with Last-Event-ID how far it came.
         start = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else after
-        run, principal = found
-        async for event in service.follow(run.id, principal, after=start):
-            yield ServerSentEvent(raw_data=event.model_dump_json(), event=event.type, id=str(event.seq))
+        events = service.stream(run_id, principal, after=start)
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     @api.get("/api/v1/runs/{run_id}/log", tags=["runs"], summary="Log lines that hold a text, after a cursor")
     def search_log(

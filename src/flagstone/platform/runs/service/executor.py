@@ -81,15 +81,13 @@ class Executor:
         """Take the run, with a new fence. None when there is nothing to do."""
         run_id, _, dispatch = execution.rpartition(".")
         recorder = self._recorder
-        before = recorder.runs.get(run_id)
-        if before is None:
-            return None
+        before, _ = recorder.runs.holder(run_id) or ("", 0)
         self._go_on()
         with recorder.db.write():
             record = recorder.runs.begin(run_id, int(dispatch), recorder.now(), self._settings.executor_id)
             if record is None:
                 return None
-            if before.state == "queued":
+            if before == "queued":
                 recorder.append(run_id, [recorder.run_event(record.state)], record.fence)
                 recorder.announce(record, record.state)
         try:
@@ -97,7 +95,7 @@ class Executor:
         except FlagstoneError as error:
             self._cannot_begin(record, error)
             return None
-        if before.state != "queued":
+        if before != "queued":
             active.book.write("", "Going on after an interruption.", "warn")
         return active
 
@@ -118,7 +116,7 @@ class Executor:
         book = LogBook(
             record.id, record.fence, recorder.append, masker.mask, self._settings, recorder.now, self._flusher.wake
         )
-        active = ActiveRun(record, book, masker, values)
+        active = ActiveRun(record, book, masker, values, waits=recorder.waits.of(record.id))
         if record.state == "cancelling":
             active.stop.set()
         with self._guard:
@@ -128,7 +126,7 @@ class Executor:
         return active
 
     def _do(self, active: ActiveRun, index: int, definition: StepDefinition) -> None:
-        steps = self._recorder.steps.of(active.record.id)
+        steps = self._recorder.rows(active)
         if any(step.state == "unknown" for step in steps) or self._waits(active, steps):
             return
         rows = [step for step in steps if step.index == index]
@@ -137,15 +135,12 @@ class Executor:
         for row in rows:
             if not row.ended:
                 self._one(active, row, definition)
-                if self._waits(active, self._recorder.steps.of(active.record.id)):
+                if self._waits(active, self._recorder.rows(active)):
                     return
 
     def _waits(self, active: ActiveRun, steps: tuple[StepRecord, ...]) -> bool:
         """Whether a step was put away: what comes after it is done when it goes on."""
-        if all(step.state != "waiting" for step in steps):
-            return False
-        waits = self._recorder.waits.of(active.record.id)
-        return any(step.state == "waiting" and step.id in waits for step in steps)
+        return any(step.state == "waiting" and step.id in active.waits for step in steps)
 
     def _expand(
         self, active: ActiveRun, row: StepRecord, definition: StepDefinition, steps: tuple[StepRecord, ...]
@@ -171,12 +166,11 @@ class Executor:
         ]
         events = [self._recorder.step_event(step, "pending", key=step.key) for step in made]
         self._recorder.commit(active, events, lambda: self._recorder.steps.replace(active.record.id, row.index, made))
+        active.rows = None
         return made
 
     def _one(self, active: ActiveRun, row: StepRecord, definition: StepDefinition) -> None:
-        run_id = active.record.id
-        self.look(active)
-        scope = self._scope(active, row, self._recorder.steps.of(run_id))
+        scope = self._scope(active, row, self._recorder.rows(active))
         if active.stop.is_set():
             self._end(active, row, "cancelled", "the run was cancelled")
             return
@@ -211,26 +205,18 @@ class Executor:
         event = self._recorder.step_event(row, state, reason=why)
         now = self._recorder.now()
         active.book.write(row.id, f"{state.capitalize()}: {why}.", "info")
-        self._recorder.commit(
-            active, [event], lambda: self._recorder.steps.change(active.record.id, row.id, state=state, ended_at=now)
-        )
+        self._recorder.commit(active, [event], step=row.id, state=state, ended_at=now)
 
     def _fail(self, active: ActiveRun, row: StepRecord, error: FlagstoneError) -> None:
         problem = active.problem(error)
         event = self._recorder.step_event(row, "failed", error=problem)
         now = self._recorder.now()
         active.book.write(row.id, str(error), "error")
-        self._recorder.commit(
-            active,
-            [event],
-            lambda: self._recorder.steps.change(
-                active.record.id, row.id, state="failed", error=problem, started_at=now, ended_at=now
-            ),
-        )
+        self._recorder.commit(active, [event], step=row.id, state="failed", error=problem, started_at=now, ended_at=now)
 
     def _finish(self, active: ActiveRun) -> None:
         recorder = self._recorder
-        steps = recorder.steps.of(active.record.id)
+        steps = recorder.rows(active)
         if self._waits(active, steps):
             if self._put_away(active):
                 return
@@ -291,10 +277,11 @@ class Executor:
                 self._end(active, step, "cancelled", "the run was cancelled")
         with self._recorder.db.write():
             self._recorder.waits.drop(active.record.id)
+        active.waits.clear()
         for step in steps:
             if step.state == "pending":
                 self._end(active, step, "cancelled", "the run was cancelled")
-        return self._recorder.steps.of(active.record.id)
+        return self._recorder.rows(active)
 
     def _output(
         self, active: ActiveRun, steps: tuple[StepRecord, ...]

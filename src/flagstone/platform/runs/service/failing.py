@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from flagstone.kernel.clock import utc_now
 from flagstone.kernel.errors import FlagstoneError, Temporary, Unauthenticated, Unavailable
 from flagstone.platform.runs.model import Wait
 from flagstone.platform.runs.settings import RunsSettings
@@ -38,20 +39,21 @@ def failure_of(error: FlagstoneError) -> Failure:
 class Tries:
     """The attempts of a step since a person last had a say: kept in its wait while it waits for the next one."""
 
-    since: datetime
+    since: datetime | None = None
+    """When the first one failed."""
     transient: int = 0
     """Failures that count: being asked to come back later does not."""
 
     @classmethod
-    def of(cls, wait: Wait | None, now: datetime) -> Tries:
+    def of(cls, wait: Wait | None) -> Tries:
         """What was kept, or none yet."""
         if wait is None or wait.reason != "retry":
-            return cls(now)
+            return cls()
         return cls(datetime.fromisoformat(wait.data["since"]), int(wait.data["transient"]))
 
-    def counted(self, failure: Failure) -> Tries:
+    def counted(self, failure: Failure, now: datetime) -> Tries:
         """With one more."""
-        return Tries(self.since, self.transient + (failure == "transient"))
+        return Tries(self.since or now, self.transient + (failure == "transient"))
 
     def pause(self, error: FlagstoneError, settings: RunsSettings, now: datetime) -> float | None:
         """Seconds until the next attempt; None when there is none: too many, or it takes too long altogether."""
@@ -60,12 +62,12 @@ class Tries:
         ceiling = min(settings.retry_cap_seconds, settings.retry_base_seconds * 2 ** max(0, self.transient - 1))
         # Full jitter, so that many steps that failed together do not come back together.
         delay = max(random.uniform(0, ceiling), error.retry_after or 0)  # noqa: S311  no secret depends on it
-        ends = self.since + timedelta(seconds=settings.retry_budget_seconds)
+        ends = (self.since or now) + timedelta(seconds=settings.retry_budget_seconds)
         return delay if now + timedelta(seconds=delay) <= ends else None
 
     def data(self, kept: Wait | None) -> Mapping[str, Any]:
         """What the wait keeps: the tries, and what the action remembered and was answered before."""
-        return {"since": self.since.isoformat(), "transient": self.transient, "kept": remembered(kept)}
+        return {"since": (self.since or utc_now()).isoformat(), "transient": self.transient, "kept": remembered(kept)}
 
 
 def remembered(wait: Wait | None) -> dict[str, Any]:

@@ -20,6 +20,8 @@ _LOOK_AGAIN = 0.5
 """Seconds between looks at all followed runs: another process may write without waking this one."""
 _GATHER = 0.05
 """Seconds in which changes are gathered before they are read: many followers cost less with fewer, larger pieces."""
+_STILL_HERE = 15.0
+"""Seconds between signs of life."""
 _PAGE = 1000
 _KEPT = 2000
 """Newest events of a run that are kept for those who follow it."""
@@ -35,6 +37,7 @@ class _Channel:
     recent: deque[RunEvent] = field(default_factory=lambda: deque(maxlen=_KEPT))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     followers: int = 0
+    frames: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
     def after(self, seq: int) -> list[RunEvent] | None:
         """The events after a number; None when they are not all here."""
@@ -45,8 +48,18 @@ class _Channel:
         start = seq + 1 - self.recent[0].seq
         return [self.recent[place] for place in range(start, min(len(self.recent), start + _PAGE))]
 
+    def frame(self, found: list[RunEvent]) -> bytes:
+        """Events as they are sent; kept until there are new ones."""
+        key = found[0].seq, found[-1].seq
+        if key not in self.frames:
+            self.frames[key] = b"".join(
+                f"id: {event.seq}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode() for event in found
+            )
+        return self.frames[key]
+
     def wake(self) -> None:
         """Let those who wait look."""
+        self.frames.clear()
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -100,13 +113,13 @@ class Followers:
         self._guard = threading.Lock()
         self._watches: dict[asyncio.AbstractEventLoop, _Watch] = {}
 
-    async def follow(self, run_id: str, after: int) -> AsyncIterator[RunEvent]:
-        """Events after a number, live, until the run has settled."""
+    async def follow(self, run_id: str, after: int) -> AsyncIterator[list[RunEvent]]:
+        """Events after a number, live, in pieces as they come, until the run has settled.
+
+        An empty piece is a sign of life, for connections that close when nothing is said for long.
+        """
         watch = self._watch()
-        channel = watch.channels.get(run_id)
-        if channel is None:
-            state, last = self.runs.progress(run_id) or ("cancelled", 0)
-            channel = watch.channels[run_id] = _Channel(run_id, last, state in SETTLED)
+        channel = self._channel(watch, run_id)
         channel.followers += 1
         if watch.task is None or watch.task.done():
             watch.task = asyncio.get_running_loop().create_task(watch.run())
@@ -116,18 +129,30 @@ class Followers:
                 found = channel.after(after)
                 if found is None:
                     found = self.events.read(run_id, after=after, limit=_PAGE)
-                for event in found:
-                    after = event.seq
-                    yield event
                 if found:
-                    continue
-                if ended:
+                    after = found[-1].seq
+                    yield found
+                elif ended:
                     return
-                await changed.wait()
+                elif not await _happens(changed):
+                    yield []
         finally:
             channel.followers -= 1
             if channel.followers == 0 and watch.channels.get(run_id) is channel:
                 del watch.channels[run_id]
+
+    async def frames(self, run_id: str, after: int) -> AsyncIterator[bytes]:
+        """The same as server-sent events. What many followers are sent is written once."""
+        channel = self._channel(self._watch(), run_id)
+        async for found in self.follow(run_id, after):
+            yield channel.frame(found) if found else b": still here\n\n"
+
+    def _channel(self, watch: _Watch, run_id: str) -> _Channel:
+        channel = watch.channels.get(run_id)
+        if channel is None:
+            state, last = self.runs.progress(run_id) or ("cancelled", 0)
+            channel = watch.channels[run_id] = _Channel(run_id, last, state in SETTLED)
+        return channel
 
     def _watch(self) -> _Watch:
         loop = asyncio.get_running_loop()
@@ -135,3 +160,11 @@ class Followers:
             for old in [known for known in self._watches if known.is_closed()]:
                 del self._watches[old]
             return self._watches.setdefault(loop, _Watch(self))
+
+
+async def _happens(event: asyncio.Event) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), _STILL_HERE)
+    except TimeoutError:
+        return False
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +12,9 @@ from flagstone.foundation.events import PlatformEvents
 from flagstone.foundation.vault import Masker
 from flagstone.kernel.clock import Now
 from flagstone.kernel.errors import FlagstoneError
-from flagstone.platform.runs.model import RunRecord, StepRecord
+from flagstone.platform.runs.model import RunRecord, StepRecord, Wait
 from flagstone.platform.runs.service.logs import LogBook
+from flagstone.platform.runs.service.workspaces import Workspace
 from flagstone.platform.runs.store import EventStore, NewEvent, RunStore, StepStore, WaitStore, database_now
 from flagstone.toolkit.db import Database
 from flagstone.toolkit.signals import Signals
@@ -38,6 +39,12 @@ class ActiveRun:
     """The run was asked to stop."""
     lost: threading.Event = field(default_factory=threading.Event)
     """Another executor has the run: nothing that is done here counts any more."""
+    rows: tuple[StepRecord, ...] | None = None
+    """Its steps as they are stored: nobody else changes them while this process has the run. None: to be read."""
+    waits: dict[str, Wait] = field(default_factory=dict)
+    """What its steps wait for, or waited for last, by step."""
+    workspace: Workspace | None = None
+    """Its folders, once a step has needed them."""
     signal: threading.Event = field(default_factory=threading.Event)
     """Something changed for whoever waits: the action ended, a cancel, the server stops."""
 
@@ -88,22 +95,58 @@ class Recorder:
         """The time of the database: for what several processes must agree on."""
         return database_now(self.db, self.now)
 
-    def append(self, run_id: str, new: Sequence[NewEvent], fence: int | None = None) -> None:
-        """Add events and wake followers after the commit. Raises Conflict for a stale fence."""
+    def append(
+        self, run_id: str, new: Sequence[NewEvent], fence: int | None = None, also: Mapping[str, Any] | None = None
+    ) -> str | None:
+        """Add events and wake followers after the commit; returns the state. Raises Conflict for a stale fence."""
         with self.db.write():
-            self._events.append(run_id, new, fence=fence)
+            state = self._events.append(run_id, new, fence=fence, also=also)
             self.db.after_commit(lambda: self._signals.notify("runs.log"))
+        return state
 
-    def commit(self, active: ActiveRun, new: Sequence[NewEvent], work: Callable[[], None]) -> None:
-        """The log so far, events and changes, together. Raises Interrupted when another executor has the run."""
+    def rows(self, active: ActiveRun) -> tuple[StepRecord, ...]:
+        """The steps of a run in the hands of this process."""
+        if active.rows is None:
+            active.rows = self.steps.of(active.record.id)
+        return active.rows
+
+    def commit(
+        self,
+        active: ActiveRun,
+        new: Sequence[NewEvent],
+        work: Callable[[], None] | None = None,
+        *,
+        step: str = "",
+        **values: Any,
+    ) -> None:
+        """The log so far, events, new values of a step and other changes, together.
+
+        Notices a cancel. Raises Interrupted when another executor has the run.
+        """
+        rows = self.rows(active)
+        if step:
+            rows = tuple(replace(row, **values) if row.id == step else row for row in rows)
+        run_id = active.record.id
         try:
             with active.book.draining() as lines, self.db.write():
-                self.append(active.record.id, [*lines, *new], active.record.fence)
-                work()
+                counts = _counted(rows) if "state" in values else {}
+                state = self.append(run_id, [*lines, *new], active.record.fence, counts)
+                if step:
+                    self.steps.change(run_id, step, count=False, **values)
+                if work is not None:
+                    work()
         except FlagstoneError as error:
+            active.rows = None
             if error.code == "runs.fenced":
                 raise Interrupted(error.message) from error
             raise
+        except BaseException:
+            active.rows = None
+            raise
+        if step:
+            active.rows = rows
+        if state in ("cancelling", "cancelled"):
+            active.stop.set()
 
     def step_event(self, step: StepRecord, state: str, **data: Any) -> NewEvent:
         """A change of a step's state."""
@@ -130,3 +173,7 @@ class Recorder:
         """The events of a step's action, in the current transaction."""
         for event_type, subject, data in emitted:
             self._outbox.publish(event_type, subject, {**data, "run": run.id}, actor=run.principal.id)
+
+
+def _counted(rows: Sequence[StepRecord]) -> dict[str, int]:
+    return {"steps_total": len(rows), "steps_done": sum(row.state in ("succeeded", "skipped") for row in rows)}

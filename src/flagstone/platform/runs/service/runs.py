@@ -207,8 +207,13 @@ class RunService:
     async def follow(self, ref: str, actor: Principal, *, after: int = 0) -> AsyncIterator[RunEvent]:
         """The same, live, until the run has ended."""
         record = self._readable(ref, actor)
-        async for event in self._followers.follow(record.id, after):
-            yield event
+        async for found in self._followers.follow(record.id, after):
+            for event in found:
+                yield event
+
+    def stream(self, ref: str, actor: Principal, *, after: int = 0) -> AsyncIterator[bytes]:
+        """The same as server-sent events. Raises NotFound, Denied at once."""
+        return self._followers.frames(self._readable(ref, actor).id, after)
 
     def search_log(
         self, ref: str, actor: Principal, *, text: str = "", step: str | None = None, after: int = 0, limit: int = _PAGE

@@ -81,7 +81,7 @@ class StepRunner:
         except FlagstoneError as error:
             self._fail(active, step, error)
             return
-        known = self._steps.intent(task.key)
+        known = self._steps.intent(task.key) if step.attempt else None
         if known is not None and known.state == "done":
             self._succeed(task, None, dict(known.outputs))
         elif known is not None and known.state == "open" and task.action.idempotency == "none":
@@ -101,7 +101,7 @@ class StepRunner:
         inputs = parse_inputs(action, rendered.values, definition.id)
         # The owner is what the request says. An action about something owned checks again, with the owner it finds.
         self._access.check(run.principal, action.permission, owner=run.owner, resource=f"run:{run.id}")
-        files = self._workspaces.open(run.id)
+        files = active.workspace = active.workspace or self._workspaces.open(run.id)
         reading = Reading(run.workflow, run.principal, files.scratch)
         place = Place(run.id, step.id, run.principal, run.owner, files, reading, self._sources, self._access)
         shown = active.masked(rendered.masked)
@@ -112,18 +112,21 @@ class StepRunner:
     def _attempts(self, task: _Task, deaths: int, *, seen: bool) -> None:
         active, step = task.active, task.step
         probe = task.action.idempotency == "probe"
-        tries = Tries.of(self._recorder.waits.of(active.record.id).get(step.id), self._recorder.db_now())
+        tries = Tries.of(active.waits.get(step.id))
         for number in itertools.count(1):
             self._crash.hit("before_intent", step.id)
             self._begin(task, step.attempt + number, deaths)
             self._crash.hit("after_intent", step.id)
+            if active.stop.is_set():
+                self._cancelled(active, step, key=task.key)
+                return
             context = self._context(task, step.attempt + number)
             try:
                 again = probe and (seen or number > 1)
                 call = Call(task.action, context, task.inputs, self._timeout(task), probe=again)
                 outputs = self._checked(active.masked(self._caller.call(active, call)), step)
             except FlagstoneError as error:
-                tries = tries.counted(failure_of(error))
+                tries = tries.counted(failure_of(error), self._recorder.db_now())
                 if not self._once_more(task, error, tries):
                     return
             except Cancelled:
@@ -189,7 +192,7 @@ class StepRunner:
     def _ask_to_mend(self, task: _Task, error: FlagstoneError) -> None:
         """A credential was refused: trying again is no use before somebody has mended it, failing helps nobody."""
         active, step = task.active, task.step
-        kept = remembered(self._recorder.waits.of(active.record.id).get(step.id))
+        kept = remembered(active.waits.get(step.id))
         message = str(active.masked(f"{error} Mend it, then let the step go on."))
         wait = Wait(active.record.id, step.id, "input", message, schema=GO_ON, data={"kept": kept}, reason="credential")
         self._put_away(task, wait, error, release=True)
@@ -198,7 +201,7 @@ class StepRunner:
         active, step = task.active, task.step
         until = self._recorder.db_now() + timedelta(seconds=delay)
         message = str(active.masked(f"{error} Next attempt in {delay:.0f} s."))
-        data = tries.data(self._recorder.waits.of(active.record.id).get(step.id))
+        data = tries.data(active.waits.get(step.id))
         wait = Wait(active.record.id, step.id, "time", message, until=until, data=data, reason="retry")
         self._put_away(task, wait, error, release=False)
 
@@ -208,13 +211,13 @@ class StepRunner:
         problem = active.problem(error) if error else None
 
         def work() -> None:
-            self._steps.change(active.record.id, step.id, state="waiting", error=problem)
             if release:
                 self._steps.close_intent(task.key, "released", {}, now)
             self._recorder.waits.put(wait, now)
 
         event = self._recorder.step_event(step, "waiting", kind=wait.kind, message=wait.message)
-        self._recorder.commit(active, [event], work)
+        self._recorder.commit(active, [event], work, step=step.id, state="waiting", error=problem)
+        active.waits[step.id] = wait
 
     def _context(self, task: _Task, attempt: int) -> RunContext:
         step = task.step
@@ -227,28 +230,26 @@ class StepRunner:
             secrets=task.active.secrets,
             stop=threading.Event(),
         )
-        context.resume(self._recorder.waits.of(task.active.record.id).get(step.id))
+        context.resume(task.active.waits.get(step.id))
         return context
 
     def _begin(self, task: _Task, attempt: int, deaths: int) -> None:
         step, now = task.step, self._recorder.now()
         intent = Intent(task.key, task.active.record.id, step.id, task.action.id, digest(task.shown))
 
-        def work() -> None:
-            self._steps.open_intent(intent, now)
-            self._steps.change(
-                task.active.record.id,
-                step.id,
-                state="running",
-                attempt=attempt,
-                deaths=deaths,
-                inputs=task.shown,
-                error=None,
-                started_at=step.started_at or now,
-                ended_at=None,
-            )
-
-        self._recorder.commit(task.active, [self._recorder.step_event(step, "running", attempt=attempt)], work)
+        self._recorder.commit(
+            task.active,
+            [self._recorder.step_event(step, "running", attempt=attempt)],
+            lambda: self._steps.open_intent(intent, now),
+            step=step.id,
+            state="running",
+            attempt=attempt,
+            deaths=deaths,
+            inputs=task.shown,
+            error=None,
+            started_at=step.started_at or now,
+            ended_at=None,
+        )
 
     def _succeed(self, task: _Task, context: RunContext | None, outputs: dict[str, Any]) -> None:
         """Result, events and the end of the intent in one transaction; without ``context`` they were written before."""
@@ -257,17 +258,29 @@ class StepRunner:
         active.book.end_step(step.id)
 
         def work() -> None:
-            self._steps.change(
-                run.id, step.id, state="succeeded", inputs=task.shown, outputs=outputs, error=None, ended_at=now
-            )
-            self._recorder.waits.drop(run.id, step.id)
+            self._drop_wait(active, step)
             if context is not None:
                 self._steps.close_intent(task.key, "done", outputs, now)
                 self._recorder.publish(run, context.emitted)
                 self._recorder.runs.add_subjects(run.id, context.linked)
             self._crash.hit("before_result", step.id)
 
-        self._recorder.commit(active, [self._recorder.step_event(step, "succeeded")], work)
+        self._recorder.commit(
+            active,
+            [self._recorder.step_event(step, "succeeded")],
+            work,
+            step=step.id,
+            state="succeeded",
+            inputs=task.shown,
+            outputs=outputs,
+            error=None,
+            ended_at=now,
+        )
+        active.waits.pop(step.id, None)
+
+    def _drop_wait(self, active: ActiveRun, step: StepRecord) -> None:
+        if step.id in active.waits:
+            self._recorder.waits.drop(active.record.id, step.id)
 
     def _fail(self, active: ActiveRun, step: StepRecord, error: FlagstoneError, *, key: str | None = None) -> None:
         self._end(active, step, "failed", active.problem(error), key=key, lines=str(error))
@@ -299,29 +312,26 @@ class StepRunner:
         active.book.end_step(step.id)
 
         def work() -> None:
-            self._steps.change(active.record.id, step.id, state=state, error=error, ended_at=now)
-            self._recorder.waits.drop(active.record.id, step.id)
+            self._drop_wait(active, step)
             if key is not None:
                 self._steps.close_intent(key, "failed", {}, now)
 
         data = {"error": error} if error else {}
-        self._recorder.commit(active, [self._recorder.step_event(step, state, **data)], work)
+        event = self._recorder.step_event(step, state, **data)
+        self._recorder.commit(active, [event], work, step=step.id, state=state, error=error, ended_at=now)
+        active.waits.pop(step.id, None)
 
     def _put_back(self, active: ActiveRun, step: StepRecord) -> None:
         """A stop of the server is not a death: the step is taken up again at the next start, its intent stays open."""
         event = self._recorder.step_event(step, "pending")
-        self._recorder.commit(active, [event], lambda: self._steps.change(active.record.id, step.id, state="pending"))
+        self._recorder.commit(active, [event], step=step.id, state="pending")
 
     def _pause(self, task: _Task, error: FlagstoneError, delay: float) -> bool:
         """Wait before the next attempt; False when the run was cancelled meanwhile. Raises Interrupted."""
         active, step = task.active, task.step
         active.book.write(step.id, f"{error} Next attempt in {delay:.1f} s.", "warn")
         event = self._recorder.step_event(step, "waiting", seconds=round(delay, 1))
-        self._recorder.commit(
-            active,
-            [event],
-            lambda: self._steps.change(active.record.id, step.id, state="waiting", error=active.problem(error)),
-        )
+        self._recorder.commit(active, [event], step=step.id, state="waiting", error=active.problem(error))
         until = time.monotonic() + delay
         while (left := until - time.monotonic()) > 0:
             if active.stop.wait(min(left, 0.2)):

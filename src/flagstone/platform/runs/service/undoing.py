@@ -67,11 +67,11 @@ class Undoer:
     def _note(self, active: ActiveRun, step: StepRecord, text: str) -> None:
         if not text:
             active.book.write(step.id, f"{step.action} has no undo: what it did stays.", "warn")
-            self._recorder.commit(active, [], lambda: None)
+            self._recorder.commit(active, [])
             return
         active.book.write(step.id, text, "info")
         event = self._recorder.step_event(step, "succeeded", undone=True)
-        self._recorder.commit(active, [event], lambda: self._recorder.steps.change(active.record.id, step.id, undone=1))
+        self._recorder.commit(active, [event], step=step.id, undone=True)
 
     def _failed(self, active: ActiveRun, step: StepRecord, error: FlagstoneError) -> dict[str, Any]:
         told = Permanent(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from flagstone.contracts.runs import RunEvent
 from flagstone.kernel.errors import Conflict
@@ -28,6 +30,19 @@ class NewEvent:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+_INSERT = insert(events)
+
+
+@lru_cache
+def _advance(fenced: bool, also: tuple[str, ...]) -> ReturningUpdate[Any]:
+    """Built once: this is the statement that is executed most."""
+    statement = update(runs).where(runs.c.id == bindparam("of_run"))
+    if fenced:
+        statement = statement.where(runs.c.fence == bindparam("of_fence"))
+    values = {"last_seq": runs.c.last_seq + bindparam("by"), **{name: bindparam(name) for name in also}}
+    return statement.values(values).returning(runs.c.last_seq, runs.c.state)
+
+
 class EventStore:
     """Appends and pages events.
 
@@ -37,24 +52,27 @@ class EventStore:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def append(self, run_id: str, new: Sequence[NewEvent], *, fence: int | None = None) -> int:
-        """Add events; returns the last sequence number.
+    def append(
+        self, run_id: str, new: Sequence[NewEvent], *, fence: int | None = None, also: Mapping[str, Any] | None = None
+    ) -> str | None:
+        """Add events, and set columns of the run; returns the run's state, None when there was nothing to do.
 
         Raises Conflict (``runs.fenced``) when ``fence`` is given and another executor has taken the run since.
         """
-        if not new:
-            return 0
-        statement = update(runs).where(runs.c.id == run_id)
+        if not new and not also:
+            return None
+        wanted = {"of_run": run_id, "by": len(new), **(also or {})}
         if fence is not None:
-            statement = statement.where(runs.c.fence == fence)
+            wanted["of_fence"] = fence
         with self._db.write() as conn:
-            counted = statement.values(last_seq=runs.c.last_seq + len(new)).returning(runs.c.last_seq)
-            last = conn.execute(counted).scalar()
-            if last is None:
+            counted = conn.execute(_advance(fence is not None, tuple(also or ())), wanted).first()
+            if counted is None:
                 raise Conflict("runs.fenced", f"Run {run_id} was taken over by another executor.")
-            first = int(last) - len(new) + 1
+            first = int(counted.last_seq) - len(new) + 1
+            if not new:
+                return str(counted.state)
             conn.execute(
-                insert(events),
+                _INSERT,
                 [
                     {
                         "run_id": run_id,
@@ -70,7 +88,7 @@ class EventStore:
                     for offset, item in enumerate(new)
                 ],
             )
-        return int(last)
+        return str(counted.state)
 
     def read(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[RunEvent]:
         """Events after a sequence number, oldest first."""

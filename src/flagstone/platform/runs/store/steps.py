@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Update, bindparam, delete, func, insert, select, update
 
 from flagstone.platform.runs.model import Intent, IntentState, StepRecord
 from flagstone.platform.runs.store.tables import intents, runs, steps
 from flagstone.toolkit.db import Database, upsert
+
+_CLOSE = (
+    update(intents)
+    .where(intents.c.step_key == bindparam("of_key"))
+    .values({name: bindparam(f"new_{name}") for name in ("state", "outputs", "ended_at")})
+)
+
+
+@lru_cache
+def _change(names: tuple[str, ...]) -> Update:
+    """Built once for each set of columns: building it costs more than executing it."""
+    wanted = update(steps).where(steps.c.run_id == bindparam("of_run"), steps.c.id == bindparam("of_step"))
+    return wanted.values({name: bindparam(f"new_{name}") for name in names})
 
 
 class StepStore:
@@ -39,11 +53,12 @@ class StepStore:
         with self._db.read() as conn:
             return tuple(_to_record(row) for row in conn.execute(statement).mappings())
 
-    def change(self, run_id: str, step_id: str, **values: Any) -> None:
-        """Set columns of a step and keep the run's count of finished steps right."""
+    def change(self, run_id: str, step_id: str, *, count: bool = True, **values: Any) -> None:
+        """Set columns of a step and keep the run's count of finished steps right, unless the caller does."""
         with self._db.write() as conn:
-            conn.execute(update(steps).where(steps.c.run_id == run_id, steps.c.id == step_id).values(**values))
-            if "state" in values:
+            named = {f"new_{name}": value for name, value in values.items()}
+            conn.execute(_change(tuple(values)), {"of_run": run_id, "of_step": step_id, **named})
+            if count and "state" in values:
                 self._count(run_id)
 
     def _count(self, run_id: str) -> None:
@@ -86,9 +101,7 @@ class StepStore:
         """Say what became of it."""
         with self._db.write() as conn:
             conn.execute(
-                update(intents)
-                .where(intents.c.step_key == step_key)
-                .values(state=state, outputs=dict(outputs), ended_at=now)
+                _CLOSE, {"of_key": step_key, "new_state": state, "new_outputs": dict(outputs), "new_ended_at": now}
             )
 
     def release_intents(

@@ -116,7 +116,7 @@ def test_an_executor_that_lost_the_run_cannot_write(db):
         events.append(run.id, [NewEvent(utc_now(), "log", text="late")], fence=old.fence)
     with pytest.raises(Conflict):
         store.change(run.id, {"state": "succeeded"}, fence=old.fence)
-    assert events.append(run.id, [NewEvent(utc_now(), "log", text="mine")], fence=new.fence) == 1
+    assert events.append(run.id, [NewEvent(utc_now(), "log", text="mine")], fence=new.fence) == "running"
     assert store.begin(run.id, 2, utc_now()) is None, "another execution is not the current one"
 
 
