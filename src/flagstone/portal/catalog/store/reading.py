@@ -6,13 +6,14 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, and_, distinct, func, or_, select
+from sqlalchemy import Select, and_, distinct, func, literal, or_, select
 
 from flagstone.kernel.paging import Page, clamp_limit
 from flagstone.portal.catalog.model import CatalogQuery, Entity, EntityRow, EntitySource, FacetValue, Relation
 from flagstone.portal.catalog.store import queries
+from flagstone.portal.catalog.store.survey import FIELDS, Survey
 from flagstone.portal.catalog.store.tables import documents, entities, locations, relations, search
-from flagstone.portal.catalog.store.words import has_words
+from flagstone.portal.catalog.store.words import has_words, match_of
 from flagstone.toolkit.db import PortalDatabase
 
 _ROW_COLUMNS = (
@@ -42,6 +43,15 @@ _FACETS = {
     "namespaces": entities.c.namespace,
 }
 _CHUNK = 500
+_MOST_SURVEYED = 60_000
+
+# Which index is named, because without statistics of it SQLite would read the wide rows instead.
+_FOUND = (
+    "SELECT e.kind, e.type, e.lifecycle, e.owner_ref, e.tags, 1"
+    " FROM catalog_entities e INDEXED BY catalog_entities_found"
+    " WHERE e.id IN (SELECT rowid FROM catalog_words WHERE catalog_words MATCH ?) AND e.sort_name >= ' '"
+    " LIMIT ?"
+)
 
 T = TypeVar("T")
 
@@ -74,13 +84,20 @@ class EntityReader:
         return Page(texts, cursor, self.count(query) if query.count else None)
 
     def _rows(self, query: CatalogQuery) -> tuple[Sequence[Any], str | None]:
+        if query.owners == () or query.refs == ():
+            return (), None
         limit = clamp_limit(query.limit)
-        statement = (
-            select(*_ROW_COLUMNS)
+        chosen: Select[Any] = (
+            select(entities.c.id)
             .where(*queries.conditions(query), queries.after(query))
             .order_by(*queries.order(query))
             .limit(limit + 1)
         )
+        if query.text:
+            # Sorting what words have found needs narrow columns only, which an index holds.
+            statement = select(*_ROW_COLUMNS).where(entities.c.id.in_(chosen)).order_by(*queries.order(query))
+        else:
+            statement = chosen.with_only_columns(*_ROW_COLUMNS)
         with self._db.read() as conn:
             rows = conn.execute(statement).all()
         if len(rows) <= limit:
@@ -89,6 +106,8 @@ class EntityReader:
 
     def count(self, query: CatalogQuery) -> int:
         """How many match, whatever the page."""
+        if query.owners == () or query.refs == ():
+            return 0
         with self._db.read() as conn:
             return int(
                 conn.execute(select(func.count()).select_from(entities).where(*queries.conditions(query))).scalar_one()
@@ -108,16 +127,37 @@ class EntityReader:
             column = search.c.value
             statement = (
                 select(column.label("value"), number.label("number"))
-                .where(
-                    search.c.key == "metadata.tags",
-                    column.is_not(None),
-                    search.c.entity_id.in_(select(entities.c.id).where(*where)),
-                )
+                .where(search.c.key == "metadata.tags", column.is_not(None))
                 .group_by(column)
             )
+            if len(where) > len(queries.conditions(CatalogQuery())):
+                statement = statement.where(search.c.entity_id.in_(select(entities.c.id).where(*where)))
         with self._db.read() as conn:
             rows = conn.execute(statement.order_by(number.desc(), column).limit(limit)).all()
         return [FacetValue(row.value, row.number) for row in rows]
+
+    def survey(self, query: CatalogQuery) -> Survey | None:
+        """What everything but the fields of facets chooses, for counting; None when that is too much."""
+        wanted = (entities.c.kind, entities.c.type, entities.c.lifecycle, entities.c.owner_ref)
+        where = queries.conditions(query, skip=FIELDS)
+        if match := self._only_words(query):
+            with self._db.read() as conn:
+                # Ten thousand rows: making objects of them takes as long as finding them.
+                driver: Any = conn.connection.driver_connection
+                return _surveyed(driver.execute(_FOUND, (match, _MOST_SURVEYED + 1)).fetchall(), tagged=True)
+        if query.text:
+            statement: Select[Any] = select(*wanted, entities.c.tags, literal(1)).where(*where)
+        else:
+            # In the order of the index, and without tags: of those there are nearly as many sets as entities.
+            order = (entities.c.kind, entities.c.type, entities.c.owner_ref, entities.c.lifecycle)
+            statement = select(*wanted, literal(""), func.count()).where(*where).group_by(*order)
+        with self._db.read() as conn:
+            return _surveyed(conn.execute(statement.limit(_MOST_SURVEYED + 1)).all(), tagged=bool(query.text))
+
+    def _only_words(self, query: CatalogQuery) -> str:
+        if not self._db.is_sqlite or not query.text or query != CatalogQuery(text=query.text):
+            return ""
+        return match_of(queries.sound([query.text])[0])
 
     def values(self, query: CatalogQuery, key: str) -> list[FacetValue]:
         """Values of any search key as written, with the number of entities, sorted by value."""
@@ -233,6 +273,10 @@ class EntityReader:
         )
         with self._db.read() as conn:
             return [Relation(row.source_ref, row.type, row.target_ref) for row in conn.execute(statement)]
+
+
+def _surveyed(rows: Sequence[Any], *, tagged: bool) -> Survey | None:
+    return Survey(rows, queries.sound, tagged=tagged) if len(rows) <= _MOST_SURVEYED else None
 
 
 def _row(row: Any) -> EntityRow:

@@ -37,11 +37,20 @@ def _postgresql(element: _Found, compiler: Any, **options: Any) -> str:
     return f"{compiler.process(id_, **options)} IN (SELECT entity_id FROM catalog_words WHERE vector @@ {asked})"  # noqa: S608
 
 
+def _words(text: str) -> list[str]:
+    return list(dict.fromkeys(_WORD.findall(text)))[:_MOST]
+
+
+def match_of(text: str) -> str:
+    """The words of a text in lower case as SQLite's index wants them; empty when there are none."""
+    return " AND ".join(f'"{word}"*' for word in _words(text))
+
+
 def has_words(text: str) -> ColumnElement[bool]:
     """Entities in whose words each word of a text begins one; signs separate words. ``text`` is lower case."""
-    words = list(dict.fromkeys(_WORD.findall(text)))[:_MOST]
+    words = _words(text)
     if not words:
         return and_(*(entities.c.words.contains(part, autoescape=True) for part in text.split()[:_MOST]))
-    lite = " AND ".join(f'"{word}"*' for word in words)
+    lite = match_of(text)
     post = " & ".join(f"'{word}':*" for word in words)
     return _Found(entities.c.id, literal(lite), literal(post))

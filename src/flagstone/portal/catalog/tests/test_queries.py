@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -326,3 +327,39 @@ def test_stars_belong_to_one_person(filled):
     filled.stars.unstar(one, "component:f-one")
     filled.stars.unstar(one, "component:f-one")
     assert filled.catalog.count(CatalogQuery(starred_by=one.id)) == 0
+
+
+_COUNTED = (
+    CatalogQuery(),
+    CatalogQuery(kinds=("component",)),
+    CatalogQuery(kinds=("Component", "api"), lifecycles=("production",)),
+    CatalogQuery(owners=()),
+    CatalogQuery(owners=("group:default/team-a",), types=("service",)),
+    CatalogQuery(tags=("Java",)),
+    CatalogQuery(kinds=("component",), tags=("go", "java")),
+    CatalogQuery(text="team"),
+    CatalogQuery(text="team", kinds=("component",), tags=("java",)),
+    CatalogQuery(text="f", owners=("group:default/team-a",), lifecycles=("production",)),
+    CatalogQuery(text="--"),
+    CatalogQuery(text="nothing-has-this-word"),
+    CatalogQuery(namespaces=("default",), types=("service",)),
+    CatalogQuery(without_owner=True),
+)
+
+
+def test_what_is_counted_at_once_is_what_the_database_counts(filled) -> None:
+    reader = filled.store.reader
+    for query in _COUNTED * 2:
+        assert filled.catalog.count(query) == reader.count(query), query
+        assert filled.catalog.list(replace(query, count=True, limit=2)).total == reader.count(query), query
+        for name, found in filled.catalog.facets(query).items():
+            assert list(found) == reader.facet(query, name), (name, query)
+
+
+def test_counts_follow_every_change_of_the_catalog(filled) -> None:
+    query = CatalogQuery(text="one")
+    assert filled.catalog.count(query) == 1
+    filled.write("all.yaml", DATA.replace("The One", "The First"))
+    filled.read(filled.store.locations.find("file", str(filled.folder / "all.yaml")))
+    assert filled.catalog.count(query) == filled.store.reader.count(query)
+    assert filled.catalog.count(CatalogQuery(text="first")) == 1

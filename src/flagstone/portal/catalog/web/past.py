@@ -138,7 +138,7 @@ class PastViews:
         )
 
     def _kinds(self) -> list[str]:
-        return sorted(item.value for item in self._catalog.facets(CatalogQuery(), ("kind",))["kind"])
+        return sorted(item.value for item in self._catalog.facets(CatalogQuery(), ("kinds",))["kinds"])
 
     def _row(self, ref: str, document: dict[str, Any], moment: datetime) -> tuple[EntityLink, str, str, str]:
         spec = document.get("spec")
