@@ -128,6 +128,7 @@ def test_a_report_is_put_on_a_schedule_from_its_review_and_run(world: Acme) -> N
     moved = browser.post("/create/default/ownership-report", data=form)
     review = browser.get(f"{moved.headers['location']}&plan=now")
     assert "On a schedule" in review.text
+    assert "This would fail" not in review.text
     draft = parse_qs(urlsplit(moved.headers["location"]).query)["draft"][0]
     assert "Weekdays at 6:00" in browser.get(f"/schedules/new?template=default/ownership-report&draft={draft}").text
     wanted = {
@@ -145,6 +146,7 @@ def test_a_report_is_put_on_a_schedule_from_its_review_and_run(world: Acme) -> N
     started = browser.post(f"{page}/run")
     run = world.ended(world.gateway.get_run(started.headers["location"].rpartition("/")[2], ADA))
     assert (run.trigger, run.triggered_by) == ("schedule", page.rpartition("/")[2])
+    assert f"is owned by {OWNERS}" in str(run.output) + str([step.inputs for step in run.steps])
     assert f"#{run.number}" in browser.get(page).text
     assert browser.post(f"{page}/pause").status_code == 303
     listed = browser.get("/schedules").text

@@ -32,10 +32,11 @@ def entities_for(
     entities: dict[str, Any] = {}
     size = 0
     for ref in sorted(found):
-        size += len(json.dumps(found[ref], default=str))
+        document = dict(found[ref].data)
+        size += len(json.dumps(document, default=str))
         if size > _MOST_CHARACTERS:
             raise Invalid("golden_paths.too_large", "The entities that the steps ask for are too large together.")
-        entities[ref.lower()] = found[ref]
+        entities[ref.lower()] = document
     return entities
 
 

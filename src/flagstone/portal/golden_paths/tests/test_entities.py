@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from flagstone.contracts.runs import StepDefinition
@@ -15,7 +17,7 @@ class Catalog:
     """Knows everything that is called so."""
 
     def get_many(self, refs):
-        return {ref: {"ref": ref} for ref in refs if "gone" not in ref}
+        return {ref: SimpleNamespace(data={"metadata": {"name": ref}}) for ref in refs if "gone" not in ref}
 
 
 def step(action="catalog:fetch", each=None, **inputs):
@@ -38,4 +40,5 @@ def step(action="catalog:fetch", each=None, **inputs):
 )
 def test_what_the_inputs_say_before_the_run_is_looked_up(definition, found):
     inputs = {"c": "shop", "many": ["api:a", "api:b"]}
-    assert sorted(entities_for([definition], inputs, ANN, Catalog())) == found
+    known = entities_for([definition], inputs, ANN, Catalog())
+    assert known == {ref: {"metadata": {"name": known[ref]["metadata"]["name"]}} for ref in sorted(found)}
