@@ -1,4 +1,4 @@
-"""``make bench ARGS="runs"``: how fast runs are executed, and what waiting and following cost. Targets stand beside it."""
+"""``make bench ARGS="runs"``: how fast runs are executed, and what waiting and following cost; with the targets."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from sqlalchemy.engine import make_url
 
 from bench.catalog import Results
 from flagstone.testing.databases import start_postgres
@@ -86,8 +87,9 @@ def _many(server: ServerProcess, bodies: list[dict[str, Any]]) -> list[str]:
 
 
 def _throughput(server: ServerProcess, count: int) -> tuple[float, list[dict[str, Any]]]:
-    """(step executions a second from the first start to the last end, the runs)."""
+    """(step executions a second once all runs were asked for, the runs)."""
     _many(server, [three_steps(number) for number in range(count)])
+    asked = time.time()
     wait_until(lambda: _counts(server, "queued", "running") == 0, 600, "all runs to end", pause=0.3)
     runs: list[dict[str, Any]] = []
     cursor = None
@@ -96,9 +98,9 @@ def _throughput(server: ServerProcess, count: int) -> tuple[float, list[dict[str
         runs += page["items"]
         cursor = page["next_cursor"]
     runs = runs[:count]
-    began = min(_moment(run["created_at"]) for run in runs)
+    after = [run for run in runs if _moment(run["ended_at"]) > asked]
     ended = max(_moment(run["ended_at"]) for run in runs)
-    return sum(run["steps_done"] for run in runs) / (ended - began), runs
+    return sum(run["steps_done"] for run in after) / (ended - asked), runs
 
 
 def _counts(server: ServerProcess, *states: str) -> int:
@@ -133,11 +135,18 @@ def on_postgres(folder: Path, results: Results, options: argparse.Namespace) -> 
     try:
         url = postgres.create_database()
         environment = {"FLAGSTONE_DATABASE__URL": url, "FLAGSTONE_RUNS__CONCURRENCY": "1"}
-        with ServerProcess(folder, command=SERVE, env=environment) as server, _workers(server, url, options.workers):
+        with (
+            ServerProcess(folder, command=SERVE, env=environment) as server,
+            _workers(server, url, options.workers) as workers,
+        ):
             count = options.workers + 1
             wait_until(lambda: len(server.get("/api/v1/workers")["items"]) == count, 60, "the workers")
             _throughput(server, 20)
-            rate, runs = _throughput(server, options.runs * 2)
+            before = _cpu(url, [server.pid, *workers])
+            rate, runs = _throughput(server, options.runs * 3)
+            steps = sum(run["steps_done"] for run in runs)
+            cost = (_cpu(url, [server.pid, *workers]) - before) / steps * 1000
+            results.figure("PostgreSQL: processor time of a step, asking and database included", cost, "ms")
             failed = sum(run["state"] != "succeeded" for run in runs)
             results.figure("PostgreSQL: runs not succeeded", failed, "runs", 0)
             _rate(results, f"PostgreSQL, {options.workers} workers: step executions", rate, 200)
@@ -145,8 +154,18 @@ def on_postgres(folder: Path, results: Results, options: argparse.Namespace) -> 
         postgres.stop()
 
 
+def _cpu(url: str, processes: list[int]) -> float:
+    """Seconds of processor time that some processes and the database at a URL have used so far."""
+    port = str(make_url(url).port)
+    found = [psutil.Process(number) for number in processes]
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] == "postgres" and port in (process.info["cmdline"] or ()):
+            found += [process, *process.children()]
+    return sum(times.user + times.system for process in found if (times := process.cpu_times()))
+
+
 @contextmanager
-def _workers(server: ServerProcess, url: str, count: int) -> Iterator[None]:
+def _workers(server: ServerProcess, url: str, count: int) -> Iterator[list[int]]:
     environment = {**os.environ, "FLAGSTONE_DATABASE__URL": url}
     processes = []
     for number in range(count):
@@ -154,7 +173,7 @@ def _workers(server: ServerProcess, url: str, count: int) -> Iterator[None]:
         log = (server.folder / f"worker-{number}.log").open("ab")
         processes.append(subprocess.Popen(command, env=environment, cwd=server.folder, stdout=log, stderr=log))
     try:
-        yield
+        yield [process.pid for process in processes]
     finally:
         for process in processes:
             process.terminate()

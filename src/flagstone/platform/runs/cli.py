@@ -26,13 +26,14 @@ Run = Annotated[str, typer.Argument(help="Number or id of the run.")]
 
 def register(app: typer.Typer) -> None:
     """Add ``runs``."""
-    runs = typer.Typer(help="Runs: list, show, cancel, retry, approve, answer.", no_args_is_help=True)
+    runs = typer.Typer(help="Runs: list, show, cancel, retry, approve, answer, resolve.", no_args_is_help=True)
     runs.command("list")(list_runs)
     runs.command("show")(show)
     runs.command("cancel")(cancel)
     runs.command("retry")(retry)
     runs.command("approve")(approve)
     runs.command("answer")(answer)
+    runs.command("resolve")(resolve)
     app.add_typer(runs, name="runs")
 
 
@@ -145,6 +146,29 @@ def answer(
     with session(url, token, as_json) as here:
         body = {"values": dict(_pair(item) for item in value or ())}
         found = here.client.post(f"/api/v1/runs/{run}/steps/{quote(step, safe='')}/answer", body)
+        follow_run(here, found, follow=follow)
+
+
+def resolve(
+    run: Run,
+    step: Annotated[str, typer.Argument(help="Id of the step whose outcome is unknown.")],
+    done: Annotated[
+        bool,
+        typer.Option("--done/--not-done", help="What was not done is done now.", prompt="Was it done?"),
+    ],
+    output: Annotated[
+        list[str] | None, typer.Option("--output", help="name=value of what it gave, as JSON or else as text.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Show the run until it ends.")] = False,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what became of a step when the platform cannot tell; the run goes on."""
+    with session(url, token, as_json) as here:
+        outputs = dict(_pair(item) for item in output or ())
+        body = {"outcome": "done" if done else "not_done", "outputs": outputs}
+        found = here.client.post(f"/api/v1/runs/{run}/steps/{quote(step, safe='')}/resolve", body)
         follow_run(here, found, follow=follow)
 
 

@@ -27,6 +27,7 @@ from flagstone.contracts.triggers import NewTrigger
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound
 from flagstone.kernel.ids import new_id
+from flagstone.testing.server import wait_until
 
 OWNERS = "group:default/payments"
 DEVELOPER = Principal(
@@ -235,6 +236,28 @@ class GatewaySuite:
         assert self.ended(gateway, run).state == "succeeded"
         with pytest.raises(Conflict):
             gateway.retry(run.id, DEVELOPER)
+
+    def test_a_step_that_asks_is_answered_and_its_log_is_searched(self, gateway: RunGateway) -> None:
+        """By who started it; somebody else may not."""
+        form = {"type": "object", "required": ["size"], "properties": {"size": {"type": "integer"}}}
+        asking = workflow(
+            ("flagstone:ask", {"message": "How large?", "schema": form}),
+            ("debug:log", {"message": "It is ${{ steps.s1.output.values.size }}"}),
+        )
+        run = gateway.submit(RunRequest(workflow=asking), DEVELOPER)
+        wait_until(lambda: gateway.get_run(run.id, VIEWER).steps[0].wait, 20, "the question")
+        step = asking.steps[0]
+        with pytest.raises(Denied):
+            gateway.answer_run(run.id, step.id, {"size": 3}, VIEWER)
+        with pytest.raises(Invalid):
+            gateway.answer_run(run.id, step.id, {}, DEVELOPER)
+        gateway.answer_run(run.id, step.id, {"size": 3}, DEVELOPER)
+        assert self.ended(gateway, run).state == "succeeded"
+        (line,) = gateway.search_run_log(run.id, VIEWER, text="IT IS")
+        assert line.text == "It is 3"
+        assert gateway.search_run_log(run.id, VIEWER, text="it is", after=line.seq) == []
+        with pytest.raises(Conflict):
+            gateway.resolve_step(run.id, step.id, "done", DEVELOPER)
 
     def test_environments_and_deployments_are_seen(self, gateway: RunGateway, made: str) -> None:
         """With state, release, owner and log."""
