@@ -15,12 +15,18 @@ from typing import Any
 
 from flagstone.portal.catalog.model.cursors import Position
 from flagstone.portal.catalog.model.predicates import EVERYTHING, Predicate
+from flagstone.portal.catalog.model.search_rows import MAX_LENGTH
 from flagstone.portal.catalog.store.predicates import Sql
 from flagstone.toolkit.db import PortalDatabase
 
 _IN_ALL = frozenset({"kind", "apiversion", "metadata.name", "metadata.namespace", "metadata.uid"})
 _ONCE = _IN_ALL | {"metadata.title", "metadata.description"}
 _BATCH = 500
+_CACHE_KB = 12_000
+_GRAM = 3
+_DISPLAYED = "spec.profile.displayname"
+_INDEXED = frozenset({frozenset({"metadata.name"}), frozenset({"metadata.name", "metadata.title", _DISPLAYED})})
+"""Keys of which parts are found by an index on SQLite: what clients ask."""
 _REVISION = "SELECT value FROM catalog_cursors WHERE name = 'revision'"
 
 
@@ -62,6 +68,7 @@ class BackstageReader:
         if not self._postgresql and getattr(self._own, "pooled", None) is None:
             self._own.pooled = self._db.engine.raw_connection()
             self._own.driver = self._own.pooled.driver_connection
+            self._own.driver.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
             self._own.seen = None
 
     def revision(self) -> int:
@@ -214,6 +221,8 @@ class BackstageReader:
         if wanted.term is None:
             return ""
         keys = wanted.term_keys
+        if not sql.postgresql and frozenset(keys) in _INDEXED and len(wanted.term) >= _GRAM:
+            return f" AND {_holding_part(sql, wanted.term, others=len(keys) > 1)}"
         if sql.walk and keys == (wanted.order,) and wanted.order in _ONCE:
             return f" AND {sql.holding('o.value', wanted.term)}"
         inner = f"s.key IN ({sql.bind(*keys)}) AND {sql.holding('s.value', wanted.term)}"
@@ -274,11 +283,17 @@ class BackstageReader:
             yield [found[id_] for id_ in part if id_ in found]
 
     def facet(
-        self, key: str, predicate: Predicate = EVERYTHING, mixed: frozenset[str] | None = None
+        self,
+        key: str,
+        predicate: Predicate = EVERYTHING,
+        mixed: frozenset[str] | None = None,
+        *,
+        few: bool = False,
     ) -> list[tuple[str, int]]:
         """Values of a key as written, with the number of entities, by value.
 
         ``mixed``: what :meth:`mixed` says of the key. All other values are counted in the index alone.
+        ``few``: so few entities fit that their own rows are looked at, instead of all rows of the key.
         """
         if key == "kind" and mixed is not None:
             return self._kinds(predicate)
@@ -293,13 +308,13 @@ class BackstageReader:
             return sorted((row[0], row[1]) for row in self._run(sql, text))
         found = []
         if mixed is not None:
-            where = self._of_key(sql, key, predicate)
+            where = self._of_key(sql, key, predicate, few=few)
             text = f"SELECT o.value, count(*) FROM catalog_search o WHERE {where} GROUP BY o.value"
             found = [(row[0], row[1]) for row in self._run(sql, text) if row[0] not in mixed]
             if not mixed:
                 return sorted(found)
             sql = self._sql()
-        where = self._of_key(sql, key, predicate)
+        where = self._of_key(sql, key, predicate, few=few)
         text = f"SELECT coalesce(o.original, o.value), count(*) FROM catalog_search o WHERE {where}"
         if mixed is not None:
             text += f" AND o.value IN ({sql.bind(*mixed)})"
@@ -307,8 +322,8 @@ class BackstageReader:
         return sorted(found)
 
     @staticmethod
-    def _of_key(sql: Sql, key: str, predicate: Predicate) -> str:
-        where = f"o.key = {sql.bind(key)} AND o.value IS NOT NULL"
+    def _of_key(sql: Sql, key: str, predicate: Predicate, *, few: bool) -> str:
+        where = f"{sql.plus if few else ''}o.key = {sql.bind(key)} AND o.value IS NOT NULL"
         if predicate == EVERYTHING:
             return where
         return f"{where} AND o.entity_id IN (SELECT e.id FROM catalog_entities e WHERE {sql.condition(predicate)})"
@@ -351,3 +366,24 @@ class BackstageReader:
             return found
         with self._db.read() as conn:
             return conn.exec_driver_sql(statement, values).fetchall()
+
+
+def _holding_part(sql: Sql, term: str, *, others: bool) -> str:
+    """Entities ``e`` whose name, or title and displayed name as well, hold a term of three letters or more.
+
+    The index tells who has the same groups of three letters, in whatever order; the texts themselves decide.
+    """
+    starts = sorted({*range(0, len(term) - _GRAM + 1, _GRAM), len(term) - _GRAM})
+    grams = " AND ".join('"' + term[at : at + _GRAM].replace('"', '""') + '"' for at in starts)
+    found = f"SELECT rowid FROM catalog_parts WHERE catalog_parts MATCH {sql.bind(grams)}"
+    if not others:
+        return f"(e.id IN ({found}) AND {sql.holding('lower(e.name)', term)})"
+    # Few have a displayed name, so all of those are looked at.
+    displayed = f"SELECT s.entity_id FROM catalog_search s WHERE s.key = {sql.bind(_DISPLAYED)}"
+    displayed += f" AND {sql.holding('s.value', term)}"
+    name = sql.holding("lower(e.name)", term)
+    # The sorting name is the title, else the displayed name: where there are both, that is looked for by itself.
+    title = f"e.title <> '' AND length(e.sort_name) <= {MAX_LENGTH} AND {sql.holding('e.sort_name', term)}"
+    again = f"SELECT s.entity_id FROM catalog_search s WHERE s.key = {sql.bind(_DISPLAYED)}"
+    again += f" AND {sql.holding('s.value', term)}"
+    return f"(e.id IN ({found} UNION {displayed}) AND ({name} OR ({title}) OR e.id IN ({again})))"

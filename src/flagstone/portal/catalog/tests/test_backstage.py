@@ -65,6 +65,52 @@ def test_both_ways_to_a_page_find_the_same(full, order):
                 )
 
 
+NAMED = [
+    ("pump-one", "", "", "nothing else"),
+    ("Pump-Two", "Große PUMPE", "", "title in capitals"),
+    ("three", "Third", "The pump behind", "a title and a displayed name"),
+    ("four", "", "Displayed PumP", "a displayed name only"),
+    ("five", "pump " * 50, "", "a title that is too long to be searched"),
+    ("six", 'a "quoted" 100% title_', "", "signs"),
+    ("seven", "umpteen pu mp", "", "the letters, but not together"),
+]
+
+
+def test_parts_of_names_are_found_whether_there_is_an_index_for_them_or_not(world):
+    users = [
+        f"apiVersion: backstage.io/v1alpha1\nkind: User\nmetadata:\n  name: {name}\n"
+        + (f"  title: {json.dumps(title)}\n" if title else "")
+        + (f"spec:\n  profile: {{displayName: {json.dumps(displayed)}}}\n" if displayed else "spec:\n")
+        + "  memberOf: []\n"
+        for name, title, displayed, _ in NAMED
+    ]
+    world.write("people.yaml", "---\n".join(users))
+    world.add("people.yaml")
+    assert world.problems() == []
+    fields = ("metadata.name", "metadata.title", "spec.profile.displayName")
+    reads = BackstageReads(world.store)
+
+    def found(term: str, keys: tuple[str, ...]) -> list[str]:
+        asked = Question(order=("metadata.name", False), term=term, term_fields=keys)
+        page = reads.query(asked, limit=50)
+        assert page.total == len(page.bodies)
+        return names(page.bodies)
+
+    def expected(term: str, keys: tuple[str, ...]) -> list[str]:
+        texts = [dict(zip(fields, texts, strict=False)) for texts in NAMED]
+        return sorted(
+            (t[fields[0]] for t in texts if any(len(t[k]) <= 200 and term.lower() in t[k].lower() for k in keys)),
+            key=str.lower,
+        )
+
+    for term in ("pump", "PUMP", "ump", "pu", "p", "große", "GROSSE", '"quoted"', "100%", "e_", "le_", "pump-", "xyz"):
+        for keys in (fields, fields[:1], fields[:2]):
+            assert found(term, keys) == expected(term, keys), (term, keys)
+    world.write("people.yaml", "---\n".join(users[1:]).replace("Pump-Two", "Renamed"))
+    world.read(world.store.locations.find("file", str(world.folder / "people.yaml")))
+    assert found("pump-", fields) == []
+
+
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("down", [False, True])
 def test_cursors_lead_to_the_end_and_back(full, order, down):

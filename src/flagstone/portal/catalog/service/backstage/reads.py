@@ -24,6 +24,7 @@ _MAX_PAGE = 10_000
 _COUNTS_BYTES = 2_000_000
 _PAGES_BYTES = 16_000_000
 _FACETS_BYTES = 4_000_000
+_FEW = 1_000
 
 Facet = list[tuple[str, int]]
 
@@ -91,7 +92,8 @@ class BackstageReads:
             if known is None:
                 known = (self._reader.mixed(key),)
                 self._mixed.put(revision, key, known, 100 * len(known[0] or ()))
-            found = self._reader.facet(key, predicate, known[0])
+            few = predicate != EVERYTHING and self._count(Selection(predicate)) <= _FEW
+            found = self._reader.facet(key, predicate, known[0], few=few)
             self._facets.put(revision, (key, predicate), found, 150 * len(found) + len(repr(predicate)))
         return found
 
