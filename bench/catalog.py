@@ -1,8 +1,8 @@
 """``make bench ARGS="catalog --entities 10000"``: a generated catalog is read and asked; the targets stand beside it.
 
-Cold requests differ from each other (other names, words and refs; where a question has only one form, another letter
-case, which the API takes for the same), so that a cache of answers cannot help. Warm requests are one question again
-and again. Verdicts are about cold requests.
+Cold requests differ from each other (other names, words, refs, filters and pages), so that a cache of answers cannot
+help until all of them have been asked; totals of a filter are remembered across its pages. Warm requests are one
+question again and again. Verdicts are about cold requests.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rich.table import Table
 
 from bench import load
 from bench.floor import floor
-from bench.generate import COMPONENT_TYPES, PARTS, WORDS, Generated, generate
+from bench.generate import COMPONENT_TYPES, LIFECYCLES, PARTS, WORDS, Generated, generate
 from bench.load import Request
 from flagstone.testing.databases import PostgresServer, start_postgres
 from flagstone.testing.server import ServerProcess, wait_until
@@ -141,7 +141,7 @@ def _measure(folder: Path, postgres: PostgresServer | None, results: Results, op
         refs = [f"{kind}:default/{name}" for kind, names in made.names.items() for name in names]
         random.Random(1).shuffle(refs)
         database: Path | str = url or server.data / "portal.db"
-        best = floor(database, refs, list(WORDS))
+        best = floor(database, refs, [f"{word}-{part}" for word in WORDS for part in PARTS])
         results.notes += [f"database: {name}: {why}" for name, why in best.items() if isinstance(why, str)]
         for question in _questions(server, made, refs, results):
             _ask(server, question, best, results, options.seconds)
@@ -290,13 +290,23 @@ def _questions(server: ServerProcess, made: Generated, refs: list[str], results:
         for type_ in dict.fromkeys(COMPONENT_TYPES)
         for word in WORDS
     ]
+    groups = [Request(f"/catalog/group/default/{name}", accept=HTML) for name in made.names["group"]]
+    owners = [Request(f"/catalog?owner=group:default/{name}", accept=HTML) for name in made.names["group"]]
     own = [
-        Request(f"/api/v1/entities?{urlencode({'kind': 'component', 'type': _cased('service', n), 'limit': 20})}")
-        for n in range(128)
+        Request(
+            f"/api/v1/entities?{urlencode({'kind': 'component', 'type': type_, 'lifecycle': name, 'limit': limit})}"
+        )
+        for type_ in dict.fromkeys(COMPONENT_TYPES)
+        for name in dict.fromkeys(LIFECYCLES)
+        for limit in range(16, 25)
     ]
     found = [
         Question("page: entity", pages, p95=40, p95_many=200),
         Question("page: list with a word", lists, p95=50),
+        Question("page: list of an owner", owners, p95=50),
+        Question("page: group", groups, p95=50),
+        Question("page: home", [Request("/", accept=HTML)], p95=50),
+        Question("page: problems", [Request("/catalog/problems", accept=HTML)], p95=50),
         Question("own API: page of a kind and type", own, p95=50),
         Question("own API: one entity", [Request(f"/api/v1/entities/component/default/{name}") for name in named]),
     ]
@@ -304,31 +314,43 @@ def _questions(server: ServerProcess, made: Generated, refs: list[str], results:
         if client.get("/api/catalog/entities", params={"limit": 1}).status_code == 404:
             results.notes.append("The Backstage API is not there, so it was not asked.")
             return found
-    return [*_backstage(refs, named), *found]
+    return [*_backstage(made, refs, named), *found]
 
 
-def _backstage(refs: list[str], named: list[str]) -> list[Question]:
-    base = "/api/catalog"
-    order = "limit=20&orderField=metadata.name%2Casc"
+def _terms(names: list[str], pick: random.Random) -> list[str]:
+    """Parts of names: two words in most, one word in some, or any letters."""
+    found = [f"{word}-{part}" for word in WORDS for part in PARTS] + list(WORDS)
+    for name in names[:4000]:
+        start = pick.randrange(max(1, len(name) - 8))
+        found.append(name[start : start + pick.randint(4, 12)].lower())
+    pick.shuffle(found)
+    return list(dict.fromkeys(found))
+
+
+def _backstage(made: Generated, refs: list[str], named: list[str]) -> list[Question]:
+    base, pick = "/api/catalog", random.Random(2)
+    order = "orderField=metadata.name%2Casc"
+    kinds = [f"kind=component,spec.type={type_}" for type_ in dict.fromkeys(COMPONENT_TYPES)]
+    narrowed = [*kinds, *(f"{text},spec.lifecycle={name}" for text in kinds for name in dict.fromkeys(LIFECYCLES))]
     by_query = [
-        Request(f"{base}/entities/by-query?{order}&filter={quote(_cased('kind=component,spec.type=service', n))}")
-        for n in range(COLD)
+        Request(f"{base}/entities/by-query?limit={limit}&offset={20 * page}&{order}&filter={quote(text)}")
+        for limit in (20, 21, 19, 22, 18)
+        for page in range(40)
+        for text in narrowed
     ]
-    terms = [f"{word}-{part}" for word in WORDS for part in PARTS] + list(WORDS)
     fields = "metadata.name%2Cmetadata.title%2Cspec.profile.displayName"
     text = [
         Request(
-            f"{base}/entities/by-query?{order}&filter=kind%3Dcomponent&fullTextFilterFields={fields}"
-            f"&fullTextFilterTerm={_cased(term, number)}"
+            f"{base}/entities/by-query?limit=20&{order}&filter=kind%3Dcomponent&fullTextFilterFields={fields}"
+            f"&fullTextFilterTerm={quote(term)}"
         )
-        for number in range(COLD // len(terms))
-        for term in terms
+        for term in _terms(named, pick)
     ]
-    facets = [
-        Request(f"{base}/entity-facets?facet=metadata.tags&filter={quote(_cased('kind=component', n))}")
-        for n in range(2**13)
-    ]
-    pick = random.Random(2)
+    about = [*narrowed]
+    about += [f"kind=component,spec.owner=group:default/{name}" for name in made.names["group"]]
+    about += [f"kind=component,spec.system={name}" for name in made.names["system"]]
+    pick.shuffle(about)
+    facets = [Request(f"{base}/entity-facets?facet=metadata.tags&filter={quote(asked)}") for asked in about]
     by_refs = [
         Request(f"{base}/entities/by-refs", {"entityRefs": pick.sample(refs, min(100, len(refs)))}) for _ in range(4000)
     ]

@@ -23,9 +23,12 @@ _PAGE = (
 )
 _COUNT = "SELECT count(*) FROM catalog_entities e WHERE e.kind = {p} AND {condition}"
 _FACETS = (
-    "SELECT s.original, count(*) FROM catalog_search s JOIN catalog_entities e ON e.id = s.entity_id "
-    "WHERE s.key = 'metadata.tags' AND e.kind = {p} GROUP BY s.original ORDER BY s.original"
+    "SELECT s.value, count(*) FROM catalog_search s WHERE s.key = 'metadata.tags' AND s.value IS NOT NULL "
+    "AND s.entity_id IN (SELECT e.id FROM catalog_entities e WHERE e.kind = {p} AND e.type = {p}) GROUP BY s.value"
 )
+# SQLite has an index of three letters; PostgreSQL looks at every name.
+_PART = "e.id IN (SELECT rowid FROM catalog_parts WHERE catalog_parts MATCH ?) AND instr(lower(e.name), ?) > 0"
+_STRPOS = "strpos(lower(e.name), %s) > 0"
 _BY_REFS = (
     "SELECT e.ref, d.body FROM catalog_entities e JOIN catalog_documents d ON d.entity_id = e.id "
     "WHERE e.ref IN ({marks})"
@@ -38,15 +41,17 @@ def floor(database: Path | str, refs: Sequence[str], words: Sequence[str]) -> di
     """Milliseconds of each question, or why it could not be put. ``database`` is a SQLite file or a PostgreSQL URL."""
     mark = "?" if isinstance(database, Path) else "%s"
     type_ = {"p": mark, "condition": f"e.type = {mark}"}
-    text = {"p": mark, "condition": f"e.words LIKE {mark}"}
+    lite = isinstance(database, Path)
+    text = {"p": mark, "condition": _PART if lite else _STRPOS}
+    asked = [("component", f'"{word[:3]}" AND "{word[-3:]}"', word) if lite else ("component", word) for word in words]
     chunks = [list(refs[at : at + 100]) for at in range(0, max(1, len(refs) - 99), 100)]
     questions: dict[str, tuple[list[str], list[Sequence[Any]]]] = {
         "by-query": (
             [_PAGE.format(**type_), _COUNT.format(**type_)],
             [("component", name) for name in ("service", "library", "website")],
         ),
-        "full text": ([_PAGE.format(**text), _COUNT.format(**text)], [("component", f"%{word}%") for word in words]),
-        "facets": ([_FACETS.format(p=mark)], [("component",)]),
+        "full text": ([_PAGE.format(**text), _COUNT.format(**text)], asked),
+        "facets": ([_FACETS.format(p=mark)], [("component", name) for name in ("service", "library", "website")]),
         "by-refs": ([_BY_REFS.format(marks=", ".join([mark] * len(chunks[0])))], chunks),
         "by-name": ([_BY_REFS.format(marks=mark)], [(ref,) for ref in refs]),
     }

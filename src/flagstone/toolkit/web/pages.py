@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, Template
+from jinja2.environment import TemplateModule
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -21,6 +23,7 @@ from flagstone.toolkit.web.filetree import file_tree
 from flagstone.toolkit.web.icons import icon, icon_name
 from flagstone.toolkit.web.markdown import inline_markdown
 
+_KIT = "ui/kit.html"
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 
 GLOBALS: Mapping[str, object] = {
@@ -73,6 +76,25 @@ def is_fragment(request: Request) -> bool:
     )
 
 
+class _Template(Template):
+    """A template; the kit is made once for a request, not for every part of its page that imports it."""
+
+    def make_module(
+        self,
+        vars: dict[str, Any] | None = None,  # noqa: A002  the names are Jinja's
+        shared: bool = False,
+        locals: Mapping[str, Any] | None = None,  # noqa: A002
+    ) -> TemplateModule:
+        """As Jinja's; the kit looks at nothing but what all parts of a page see."""
+        request = vars.get("request") if vars and self.name == _KIT else None
+        if request is None:
+            return super().make_module(vars, shared, locals)
+        kit: TemplateModule | None = getattr(request.state, "kit", None)
+        if kit is None:
+            kit = request.state.kit = super().make_module(vars, shared, locals)
+        return kit
+
+
 class Pages:
     """Renders pages. One per application.
 
@@ -91,6 +113,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        self.environment.template_class = _Template
         self.environment.globals.update(GLOBALS)
         self.environment.filters.update(FILTERS)
 
