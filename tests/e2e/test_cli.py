@@ -192,7 +192,7 @@ def test_wrong_input_has_exit_code_2_and_says_what_would_be_right(ada):
         (("frobnicate",), "frobnicate"),
         (("get", "--limit", "many"), "--limit"),
         (("get", "--nonsense"), "--nonsense"),
-        (("run", "python-web-service", "--set", "name"), "--set name=value"),
+        (("run", "python-web-service", "--set", "name"), "name=value"),
         (("run", "python-web-service", "--set", "name=Not Good"), "owner"),
         (("run", "python-web-service", "--values", "/no/such/file.yaml"), "/no/such/file.yaml"),
         (("deploy",), "flagstone deploy NAME"),
@@ -205,7 +205,7 @@ def test_wrong_input_has_exit_code_2_and_says_what_would_be_right(ada):
 
 def test_a_catalog_file_is_tried_and_registered(acme, ada, hello):
     assert "taken" in ada.ok("register", "acme/hello", "--dry-run")
-    assert "Registered hosted:acme/hello" in ada.ok("register", "acme/hello")
+    assert "Registered hosted:acme/hello" in ada("register", "acme/hello").stderr
     (again,) = [item for item in acme.get("/api/v1/locations", limit=100)["items"] if item["target"] == "acme/hello"]
     with acme.client() as client:
         assert client.delete(f"/api/v1/locations/{again['id']}").status_code == 200
@@ -216,10 +216,10 @@ def test_a_catalog_file_is_tried_and_registered(acme, ada, hello):
 
 
 def test_golden_paths_are_listed_and_tell_what_they_ask_for(ada):
-    assert "python-web-service" in ada.ok("templates")
-    asked = ada.ok("templates", "python-web-service")
+    assert "python-web-service" in ada.ok("templates", "list")
+    asked = ada.ok("templates", "show", "python-web-service")
     assert re.search(r"^name +string +yes", asked, re.MULTILINE)
-    assert ada("templates", "nothing").returncode == 4
+    assert ada("templates", "show", "nothing").returncode == 4
 
 
 def test_a_dry_run_shows_the_plan_and_starts_nothing(ada, tmp_path):

@@ -65,9 +65,12 @@ def test_masking_takes_time_in_proportion_to_the_text():
     timings = []
     for size in (20_000, 200_000):
         text = "aaaaaaaaaaab" * (size // 12)
-        started = time.perf_counter()
-        masker.mask(text)
-        timings.append(time.perf_counter() - started)
+        spent = []
+        for _ in range(3):
+            started = time.thread_time()
+            masker.mask(text)
+            spent.append(time.thread_time() - started)
+        timings.append(min(spent))
     assert timings[1] < 40 * max(timings[0], 0.001)
 
 
