@@ -310,7 +310,8 @@ def processes(server, name=""):
 
 def test_a_server_that_is_stopped_during_a_run_goes_on_with_it_afterwards(server, neighbour):
     begun = start(server, "patience")
-    wait_until(lambda: server.get(f"/api/v1/runs/{begun['id']}")["state"] == "running", 30, "the run to begin")
+    at_work = ("running", "waiting")
+    wait_until(lambda: server.get(f"/api/v1/runs/{begun['id']}")["state"] in at_work, 30, "the run to begin")
     assert server._end(signal.SIGTERM) in (0, 143, -15)
     assert processes(server) == []
     server.start()
