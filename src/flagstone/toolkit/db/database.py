@@ -95,8 +95,33 @@ class Database:
         if current is not None:
             yield current
             return
+        shared = getattr(self._local, "snapshot", None)
+        if shared is not None:
+            try:
+                yield shared
+            except BaseException:
+                # PostgreSQL answers nothing more in a transaction in which a statement has failed.
+                shared.rollback()
+                raise
+            return
         with self._connect() as conn:
             yield conn
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Every :meth:`read` of this thread inside shares one connection: cheaper, and on SQLite of one moment.
+
+        For a page that asks much and changes nothing; what a :meth:`write` inside changed is seen by later reads.
+        """
+        if getattr(self._local, "conn", None) is not None or getattr(self._local, "snapshot", None) is not None:
+            yield
+            return
+        with self._connect() as conn:
+            self._local.snapshot = conn
+            try:
+                yield
+            finally:
+                self._local.snapshot = None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -105,6 +130,9 @@ class Database:
         if current is not None:
             yield current
             return
+        shared = getattr(self._local, "snapshot", None)
+        if shared is not None:
+            shared.rollback()
         if self._writer is not None:
             self._writer.acquire()
         hooks = _Hooks()
@@ -127,6 +155,9 @@ class Database:
         finally:
             if self._writer is not None:
                 self._writer.release()
+            if shared is not None:
+                # What was read of it meanwhile, by whoever, is of before.
+                shared.rollback()
             for call in hooks.after_commit:
                 call()
 

@@ -40,6 +40,8 @@ class CatalogService:
     def __init__(self, store: CatalogStore, kinds: KindRegistry) -> None:
         self._store = store
         self.kinds = kinds
+        self.snapshot = store.db.snapshot
+        """What a thread reads inside is read over one connection: for pages, which ask much."""
         self._counts: RevisionCache[int] = RevisionCache(_COUNTS_BYTES)
         self._facets: RevisionCache[Sequence[FacetValue]] = RevisionCache(_FACETS_BYTES)
         self._surveys: deque[tuple[object, Survey | None]] = deque(maxlen=_SURVEYS)

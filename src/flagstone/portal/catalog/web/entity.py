@@ -167,16 +167,17 @@ def _reading(routes: APIRouter, views: EntityViews, pages: Pages) -> None:
         elsewhere = views.canonical(kind, namespace, name)
         if elsewhere is not None:
             return RedirectResponse(elsewhere, 308)
-        try:
-            head = views.head(kind, namespace, name, principal, request)
-        except NotFound:
-            removed = views.removed(kind, namespace, name, principal)
-            if removed is None:
-                raise
-            return pages.render(request, "catalog/removed.html", removed, status=404)
-        if at:
-            return pages.render(request, "catalog/moment.html", views.moment(head, at))
-        return pages.render(request, "catalog/entity.html", views.overview(head, principal, request))
+        with views.snapshot():
+            try:
+                head = views.head(kind, namespace, name, principal, request)
+            except NotFound:
+                removed = views.removed(kind, namespace, name, principal)
+                if removed is None:
+                    raise
+                return pages.render(request, "catalog/removed.html", removed, status=404)
+            if at:
+                return pages.render(request, "catalog/moment.html", views.moment(head, at))
+            return pages.render(request, "catalog/entity.html", views.overview(head, principal, request))
 
     @routes.get(f"{_PATH}/relations")
     def relations(
@@ -264,6 +265,7 @@ class EntityViews:
         insight: InsightService,
     ) -> None:
         self.records = records
+        self.snapshot = catalog.snapshot
         self._insight = insight
         self._catalog = catalog
         self._stars = stars

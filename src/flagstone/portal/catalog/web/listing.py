@@ -116,7 +116,8 @@ def list_routes(
         if asked.cursor is not None and is_fragment(request):
             return pages.render(request, "catalog/_more.html", listing.more(asked, principal))
         may_register = access.possible(principal, "catalog.location.create").allowed
-        shown = listing.page(asked, principal, may_register=may_register)
+        with catalog.snapshot():
+            shown = listing.page(asked, principal, may_register=may_register)
         return pages.render(request, "catalog/list.html", shown, fragment="catalog/_list.html")
 
     def options(request: Request, kinds: Sequence[str], text: str) -> Response:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, select
+from sqlalchemy.exc import DBAPIError
 
 from flagstone.testing.databases import migrated
 from flagstone.toolkit.db import JsonText, UtcDateTime, insert_ignore, upsert
@@ -153,3 +154,37 @@ def test_what_must_be_kept_is_written_after_a_rollback_and_only_then(db):
         db.after_commit(lambda: pytest.fail("nothing was committed"))
         raise RuntimeError
     assert names(db) == ["denial"]
+
+
+def test_a_page_that_reads_over_one_connection_sees_what_it_writes_and_survives_a_statement_that_fails(db):
+    with db.snapshot():
+        with db.read() as first, db.read() as second:
+            assert first is second
+        assert names(db) == []
+        with pytest.raises(DBAPIError), db.read() as conn:
+            conn.exec_driver_sql("SELECT nothing FROM nowhere")
+        assert names(db) == []
+        with db.write() as conn:
+            conn.execute(things.insert().values(name="a"))
+            assert names(db) == ["a"]
+        assert names(db) == ["a"]
+        with pytest.raises(ZeroDivisionError), db.write() as conn:
+            conn.execute(things.insert().values(name="b"))
+            raise ZeroDivisionError
+        assert names(db) == ["a"]
+    with db.read() as first, db.read() as second:
+        assert first is not second
+
+
+def test_a_snapshot_is_one_threads_own(db):
+    with db.snapshot(), db.read() as mine:
+        found = []
+
+        def other():
+            with db.read() as conn:
+                found.append(conn is mine)
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert found == [False]
