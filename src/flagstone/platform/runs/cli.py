@@ -39,6 +39,9 @@ def register(app: typer.Typer) -> None:
 
 def list_runs(
     state: Annotated[str | None, typer.Option(help="Only in this state, such as running or failed.")] = None,
+    template: Annotated[str | None, typer.Option(help="Only of this template, such as template:default/web.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only with a step of this action.")] = None,
+    trigger: Annotated[str | None, typer.Option(help="Only started by: manual, schedule, event, batch.")] = None,
     limit: Annotated[int, typer.Option(help="At most so many.")] = 20,
     url: Url = None,
     token: Token = None,
@@ -46,7 +49,8 @@ def list_runs(
 ) -> None:
     """List runs, newest first."""
     with session(url, token, as_json) as here:
-        rows = list(here.client.pages("/api/v1/runs", limit=limit, state=state))
+        filters = {"state": state, "template_ref": template, "action": action, "trigger": trigger}
+        rows = list(here.client.pages("/api/v1/runs", limit=limit, **filters))
         shown = rows if as_json else [{**row, "steps": f"{row['steps_done']}/{row['steps_total']}"} for row in rows]
         here.out.table(shown, _COLUMNS, empty="Nothing has run yet. `flagstone templates` lists golden paths.")
 

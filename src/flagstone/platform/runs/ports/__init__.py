@@ -41,6 +41,9 @@ class Engine(Protocol):
     def cancel(self, execution: str) -> None:
         """Forget an execution that waits in the queue. One that runs is stopped by its run's state."""
 
+    def forget(self, executions: Sequence[str]) -> None:
+        """Delete what it keeps of executions that are over for good."""
+
     def close(self, grace: float) -> None:
         """Stop taking work, wait up to ``grace`` seconds; what is not finished goes on at the next launch."""
 

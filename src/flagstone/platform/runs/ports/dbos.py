@@ -145,6 +145,10 @@ class DbosEngine:
                 return
         self._running().cancel_workflow(execution)
 
+    def forget(self, executions: Sequence[str]) -> None:
+        """See ``ports.Engine``."""
+        self._running().delete_workflows(list(executions))
+
     def close(self, grace: float) -> None:
         """See ``ports.Engine``. The caller has told the job to stop."""
         if self not in _launched:

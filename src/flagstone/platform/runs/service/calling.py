@@ -129,6 +129,7 @@ class Caller:
         try:
             if call.undo is not None:
                 call.action.undo(call.context, call.inputs, call.undo)
+                self._crash.hit("after_undo", call.context.step_id)
                 return
             found = call.action.probe(call.context, call.inputs) if call.probe else None
             if found is None:

@@ -7,7 +7,7 @@ import threading
 
 from flagstone.kernel.errors import Invalid
 
-POINTS = ("before_intent", "after_intent", "after_effect", "before_result", "between_steps")
+POINTS = ("before_intent", "after_intent", "after_effect", "before_result", "between_steps", "after_undo")
 
 
 class CrashPoints:

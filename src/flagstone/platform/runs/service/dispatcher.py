@@ -145,12 +145,13 @@ class Dispatcher:
         self._suspects = set(lost)
 
     def _tidy(self) -> None:
-        """Remove workspaces and secrets of runs that ended long ago."""
+        """Remove workspaces and secrets of runs that ended long ago, what the engine knows of them, and old logs."""
         before = self._now() - timedelta(hours=self._settings.keep_workspaces)
         for run in self._runs.untidied(before):
             try:
                 self._workspaces.remove(run.id)
                 self._secrets.forget(run)
+                self._engine.forget([execution_id(run.id, number) for number in range(1, run.dispatch + 1)])
             except FlagstoneError:
                 log.exception("run %s could not be tidied up", run.id)
                 continue

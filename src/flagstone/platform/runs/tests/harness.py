@@ -132,6 +132,18 @@ class CountTarget(_Counted):
         return self.Output(count=1, name=inputs.name)
 
 
+class CountUndo(CountTarget):
+    """Takes back, once for each key."""
+
+    id = "count:undo"
+
+    def undo(self, ctx, inputs, outputs):
+        gone = self.ledger.with_name(f"undone-{ctx.step_key}")
+        if not gone.exists():
+            append(self.ledger, f"{ctx.step_key} -{inputs.name}")
+            gone.touch()
+
+
 class Speak(Action):
     """Logs, returns, fails, waits: whatever a test asks for."""
 
@@ -245,7 +257,7 @@ class Harness:
         )
         self.parts = assemble(others, engine, self.settings, folder / "workspaces")
         self.runs = self.parts.service
-        for kind in (CountProbe, CountKey, CountNatural, CountNone, CountTarget, Speak, AdminOnly):
+        for kind in (CountProbe, CountKey, CountNatural, CountNone, CountTarget, CountUndo, Speak, AdminOnly):
             self.parts.registry.add(kind(folder), "tests")
         for action in extend(self) if extend else ():
             self.parts.registry.add(action, "tests")
@@ -266,6 +278,7 @@ class Harness:
             "title": "A test",
             "output": request.pop("output", {}),
             "base": request.pop("base", ""),
+            "undo": request.pop("undo", "never"),
             "steps": [
                 {
                     "id": step["id"],
@@ -301,7 +314,11 @@ def main(folder: Path, key: str) -> None:
     options = json.loads((folder / "options.json").read_text())
     harness = Harness(folder, **options["settings"], **options.get("urls", {})).start()
     run = harness.submit(
-        options["steps"], options.get("inputs"), idempotency_key=key, secrets=options.get("secrets", {})
+        options["steps"],
+        options.get("inputs"),
+        idempotency_key=key,
+        secrets=options.get("secrets", {}),
+        undo=options.get("undo", "never"),
     )
     run = harness.wait(run.id, timeout=60)
     harness.stop()

@@ -41,8 +41,8 @@ def urls(backend, request):
     server.drop_database(url)
 
 
-def child(folder, steps, *, urls=None, secrets=None, **settings):
-    options = {"steps": steps, "settings": settings, "urls": urls or {}, "secrets": secrets or {}}
+def child(folder, steps, *, urls=None, secrets=None, undo="never", **settings):
+    options = {"steps": steps, "settings": settings, "urls": urls or {}, "secrets": secrets or {}, "undo": undo}
     (folder / "options.json").write_text(json.dumps(options))
     environment = {**os.environ, "PYTHONPATH": str(harness.SRC.parent)}
     return subprocess.Popen(
@@ -80,7 +80,9 @@ def counted(folder, urls):
     return Counter(line.split()[1] for line in lines(folder / "ledger")), events
 
 
-@pytest.mark.parametrize(("turn", "point"), [*((1, point) for point in POINTS), (4, "after_effect")])
+@pytest.mark.parametrize(
+    ("turn", "point"), [*((1, point) for point in POINTS if point != "after_undo"), (4, "after_effect")]
+)
 def test_a_run_killed_at_a_crash_point_does_each_side_effect_once(tmp_path, point, turn):
     result = after_crash(tmp_path, {}, crash_at=f"{point}:{turn}")
     assert result["state"] == "succeeded"
@@ -117,6 +119,20 @@ def test_a_run_killed_at_random_again_and_again_does_each_side_effect_once(tmp_p
     effects, events = counted(tmp_path, {})
     assert effects == Counter(one=1, two=1, a=1, b=1), f"seed {seed}"
     assert events == Counter(one=1, two=1, three=1, a=1, b=1), f"seed {seed}"
+
+
+def test_an_undo_that_was_cut_off_goes_on_with_the_step_it_was_at(tmp_path):
+    steps = [
+        {"id": "one", "action": "count:undo", "input": {"name": "one"}},
+        {"id": "two", "action": "count:undo", "input": {"name": "two"}},
+        {"id": "bad", "input": {"fail": "bad"}},
+    ]
+    result = after_crash(tmp_path, {}, steps, crash_at="after_undo@two", undo="on_failure")
+    assert result["state"] == "failed"
+    assert [line.split()[1] for line in lines(tmp_path / "ledger")] == ["one", "two", "-two", "-one"]
+    seen = Harness(tmp_path)
+    assert [step.undone for step in seen.runs.get("1", ANN).steps] == [True, True, False]
+    seen.db.close()
 
 
 def test_a_step_that_can_neither_be_repeated_nor_asked_waits_for_a_person(tmp_path):
