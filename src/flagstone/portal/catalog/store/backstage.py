@@ -22,7 +22,7 @@ from flagstone.toolkit.db import PortalDatabase
 _IN_ALL = frozenset({"kind", "apiversion", "metadata.name", "metadata.namespace", "metadata.uid"})
 _ONCE = _IN_ALL | {"metadata.title", "metadata.description"}
 _BATCH = 500
-_CACHE_KB = 12_000
+_CACHE_KB = 8_000
 _GRAM = 3
 _DISPLAYED = "spec.profile.displayname"
 _INDEXED = frozenset({frozenset({"metadata.name"}), frozenset({"metadata.name", "metadata.title", _DISPLAYED})})

@@ -43,7 +43,7 @@ _FACETS = {
     "namespaces": entities.c.namespace,
 }
 _CHUNK = 500
-_MOST_SURVEYED = 60_000
+_MOST_SURVEYED = 40_000
 
 # Which index is named, because without statistics of it SQLite would read the wide rows instead.
 _FOUND = (
@@ -152,7 +152,11 @@ class EntityReader:
             order = (entities.c.kind, entities.c.type, entities.c.owner_ref, entities.c.lifecycle)
             statement = select(*wanted, literal(""), func.count()).where(*where).group_by(*order)
         with self._db.read() as conn:
-            return _surveyed(conn.execute(statement.limit(_MOST_SURVEYED + 1)).all(), tagged=bool(query.text))
+            rows = conn.execute(statement.limit(_MOST_SURVEYED + 1)).all()
+            # The same few texts again and again: kept once, they take a fifth of the memory.
+            keep = dict[str, str]().setdefault
+            same = [(*(keep(text, text) for text in row[:-1]), row[-1]) for row in rows]
+            return _surveyed(same, tagged=bool(query.text))
 
     def _only_words(self, query: CatalogQuery) -> str:
         if not self._db.is_sqlite or not query.text or query != CatalogQuery(text=query.text):

@@ -15,7 +15,7 @@ FIELDS = ("kinds", "types", "lifecycles", "owners", "tags")
 _TAGS = FIELDS.index("tags")
 _NUMBER = len(FIELDS)
 
-Row = tuple[Any, ...]
+Row = Sequence[Any]
 """Kind, type, lifecycle, owner, the tags with spaces between them, and how many are alike."""
 
 
@@ -25,15 +25,8 @@ class Survey:
     :param tagged: whether the rows know their tags.
     """
 
-    def __init__(
-        self, rows: Iterable[Sequence[Any]], sound: Callable[[Iterable[str]], list[str]], *, tagged: bool
-    ) -> None:
-        # The same few texts again and again: kept once, they take a fifth of the memory.
-        same: dict[str, str] = {}
-        keep = same.setdefault
-        self._rows: list[Row] = [
-            (keep(k, k), keep(t, t), keep(x, x), keep(o, o), keep(g, g), n) for k, t, x, o, g, n in rows
-        ]
+    def __init__(self, rows: Sequence[Row], sound: Callable[[Iterable[str]], list[str]], *, tagged: bool) -> None:
+        self._rows: Sequence[Row] = rows
         self._sound = sound
         self._tagged = tagged
 
@@ -57,7 +50,7 @@ class Survey:
         ordered = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
         return [FacetValue(value, number) for value, number in ordered[:limit]]
 
-    def _matching(self, query: CatalogQuery, *, skip: str) -> list[Row]:
+    def _matching(self, query: CatalogQuery, *, skip: str) -> Sequence[Row]:
         rows = self._rows
         for index, name in enumerate(FIELDS):
             values: Collection[str] | None = getattr(query, name)

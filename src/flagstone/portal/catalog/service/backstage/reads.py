@@ -22,7 +22,7 @@ from flagstone.portal.catalog.store.backstage import Found, Selection
 
 _MAX_PAGE = 10_000
 _COUNTS_BYTES = 2_000_000
-_PAGES_BYTES = 16_000_000
+_PAGES_BYTES = 6_000_000
 _FACETS_BYTES = 4_000_000
 _FEW = 1_000
 
