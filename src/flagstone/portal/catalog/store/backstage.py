@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from flagstone.portal.catalog.model.cursors import Position
 from flagstone.portal.catalog.model.predicates import EVERYTHING, Predicate
 from flagstone.portal.catalog.model.search_rows import MAX_LENGTH
@@ -65,16 +67,23 @@ class BackstageReader:
 
     def adopt(self) -> None:
         """Give the calling thread a connection of its own: for the thread that answers short reads itself."""
-        if not self._postgresql and getattr(self._own, "pooled", None) is None:
-            self._own.pooled = self._db.engine.raw_connection()
-            self._own.driver = self._own.pooled.driver_connection
-            self._own.driver.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-            self._own.seen = None
+        if getattr(self._own, "driver", None) is not None:
+            return
+        try:
+            pooled = self._db.engine.raw_connection()
+        except DBAPIError:
+            return  # the next read says so, as any other does
+        driver: Any = pooled.driver_connection
+        if self._postgresql:
+            driver.autocommit = True
+        else:
+            driver.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+        self._own.pooled, self._own.driver, self._own.seen = pooled, driver, None
 
     def revision(self) -> int:
         """How often the catalog has changed."""
         driver = getattr(self._own, "driver", None)
-        if driver is None:
+        if driver is None or self._postgresql:
             found = self._rows(_REVISION, ())
             return int(found[0][0]) if found else 0
         # SQLite tells for next to nothing whether anybody has written at all.
@@ -362,8 +371,16 @@ class BackstageReader:
     def _rows(self, statement: str, values: tuple[object, ...]) -> Sequence[Any]:
         driver = getattr(self._own, "driver", None)
         if driver is not None:
-            found: Sequence[Any] = driver.execute(statement, values).fetchall()
-            return found
+            try:
+                found: Sequence[Any] = driver.execute(statement, values).fetchall()
+            except Exception:
+                if not (self._postgresql and driver.closed):
+                    raise
+                # The server has ended the connection. Whether it can be reached again, an ordinary read tells.
+                self._own.pooled.invalidate()
+                self._own.driver = None
+            else:
+                return found
         with self._db.read() as conn:
             return conn.exec_driver_sql(statement, values).fetchall()
 

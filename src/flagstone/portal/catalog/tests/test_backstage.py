@@ -354,3 +354,20 @@ def test_a_filter_means_all_of_its_keys_any_of_their_values_any_of_the_filters(f
         alone = [set().union(*(found([text]) for text in words)) for words in of_keys.values()]
         expected |= set.intersection(*alone)
     assert found(texts) == expected
+
+
+def test_a_connection_that_the_server_ends_is_replaced_without_an_error(full):
+    reader = full.store.backstage
+    reader.adopt()
+    before = reader.revision()
+    if not full.store.db.is_sqlite:
+        with full.store.db.read() as conn:
+            conn.exec_driver_sql(f"SELECT pg_terminate_backend({reader._own.driver.info.backend_pid}, 5000)")
+        assert reader.revision() == before
+    reader.adopt()
+    assert reader.revision() == before
+    full.store.changed()
+    assert reader.revision() == before + 1
+    assert reader.body_of_ref("component:default/c-1") is not None
+    reader._own.pooled.close()
+    reader._own.driver = None
