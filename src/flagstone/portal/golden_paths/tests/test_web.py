@@ -35,10 +35,10 @@ def test_the_gallery_shows_what_you_get_with_recommended_first_and_deprecated_la
 
 
 def test_the_gallery_is_filtered_by_text_and_says_when_nothing_matches(visit):
-    page = visit.get("/create?q=schedule")
+    page = visit.get("/create?q=scheduled+job")
     assert [item.text for item in page.select(".p-gallery-card h2")] == ["Scheduled job"]
     assert "No golden path matches" in visit.get("/create?q=zzzz").text
-    fragment = visit.get("/create?q=schedule", **{"hx-request": "true"})
+    fragment = visit.get("/create?q=scheduled+job", **{"hx-request": "true"})
     assert not fragment.select("html")
     assert fragment.select(".p-gallery-card")
 

@@ -27,7 +27,7 @@ def opened(browser, url, *, size=(1440, 900), theme="light"):
         "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     try:
         yield page
         assert complaints == []
