@@ -101,7 +101,7 @@ STEPS = {
     "loops": ("fetch:template", "", {"endless.txt": LOOP}),
     "floods": ("fetch:template", "", {"large.txt": FLOOD}),
     "climbs": ("fetch:template", "        targetPath: ../../x", {"a.txt": "a"}),
-    "absolute": ("fetch:template", "        targetPath: /tmp/flagstone-must-not-exist", {"a.txt": "a"}),
+    "absolute": ("fetch:template", "        targetPath: /flagstone-must-not-exist", {"a.txt": "a"}),
     "names-climb": ("fetch:template", "        values: {up: '../../../x'}", {"${{ values.up }}": "a"}),
     "unclosed": ("fetch:template", "", {"good.txt": "a", "bad.txt": "one\ntwo {% if %}\n"}),
     "unknown-action": ("fetch:templat", "", {"a.txt": "a"}),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import psutil
@@ -129,7 +130,7 @@ TEMPLATES = {
     "loops": ["endless.txt:1", "limit: ", "Make the loop"],
     "floods": ["large.txt:1", "longer than", "Make the loop"],
     "climbs": ["../../x", "goes up", "relative path"],
-    "absolute": ["/tmp/flagstone-must-not-exist", "not relative", "relative path"],
+    "absolute": ["/flagstone-must-not-exist", "not relative", "relative path"],
     "names-climb": ["${{ values.up }}", "../../../x", "not a file inside", "Check the values"],
     "links-out": ["etc", "link", "Put a copy"],
     "unclosed": ["bad.txt:2", "line 2", "expected"],
@@ -150,6 +151,7 @@ def test_a_broken_template_fails_with_what_where_and_what_to_do(server, undistur
     shown = page(server, f"/runs/{ended['number']}")
     assert ended["error"]["detail"][:20].replace("'", "&#39;") in shown
     assert not list(server.folder.parent.rglob("flagstone-must-not-exist"))
+    assert not Path("/flagstone-must-not-exist").exists()
     assert not (server.data / "x").exists()
     assert not (server.folder / "x").exists()
 

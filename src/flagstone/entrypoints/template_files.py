@@ -225,18 +225,18 @@ def _test(files: Sequence[Path], *, update: bool, only: str) -> list[_Outcome]:
     from flagstone.entrypoints.workbench import workbench  # see _lint
     from flagstone.portal.golden_paths import read_cases
 
-    todo: list[tuple[Path, dict[str, Any], Path, Case]] = []
+    chosen: list[tuple[Path, dict[str, Any], Path, Case]] = []
     for file in files:
         for document in _templates(file):
             assert isinstance(document.value, dict)
             for source in case_files(file):
                 read = load_documents(_text(source), name=_shown(source))
                 cases = read_cases(read[0].value if read else None, _shown(source))
-                todo += [(file, document.value, source, case) for case in cases if only.lower() in case.name.lower()]
-    if not todo:
+                chosen += [(file, document.value, source, case) for case in cases if only.lower() in case.name.lower()]
+    if not chosen:
         return []
-    with workbench(sorted({file.resolve().parent for file, *_ in todo})) as bench:
-        return [_one(bench, *item, update=update) for item in todo]
+    with workbench(sorted({file.resolve().parent for file, *_ in chosen})) as bench:
+        return [_one(bench, *item, update=update) for item in chosen]
 
 
 def case_files(file: Path) -> list[Path]:

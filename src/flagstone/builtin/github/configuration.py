@@ -5,6 +5,7 @@ Each is found by what identifies it and changed when it is there: doing it again
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -27,7 +28,7 @@ def _example(title: str, action: str, inputs: str) -> tuple[ActionExample, ...]:
     return (ActionExample(title=title, yaml=head + lines),)
 
 
-class _Configuring(GitHubAction):
+class _Configuring(GitHubAction, ABC):
     idempotency = "natural"
     without_undo = _NO_UNDO
 
@@ -44,13 +45,13 @@ class _Configuring(GitHubAction):
         ctx.log(f"{target.subject}: {self.summary(inputs)}.")
         return found or self.Output()
 
+    @abstractmethod
     def summary(self, inputs: Any) -> str:
         """In a few words, without secrets."""
-        raise NotImplementedError
 
+    @abstractmethod
     def configure(self, ctx: ActionContext, target: Target, inputs: Any) -> Outputs | None:
         """The calls."""
-        raise NotImplementedError
 
 
 class CreateWebhook(_Configuring):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flagstone.kernel.ids import new_id
 from flagstone.platform.repositories.model import check_name
+from flagstone.toolkit.files import claimed_folder, remove_unclaimed
 from flagstone.toolkit.git import GitEnvironment, GitRepository
 
 log = logging.getLogger("flagstone.repositories")
@@ -24,9 +27,11 @@ class RepositoryFolders:
         """The repository of a name, whether or not it is there."""
         return GitRepository(self._root / f"{check_name(name)}.git", self.environment)
 
-    def draft(self) -> GitRepository:
-        """A repository that nobody sees yet; :meth:`publish` gives it its name."""
-        return GitRepository(self._root / ".incoming" / f"{new_id()}.git", self.environment)
+    @contextmanager
+    def draft(self) -> Iterator[GitRepository]:
+        """A repository that nobody sees yet; :meth:`publish` gives it its name. Without one it is gone afterwards."""
+        with claimed_folder(self._root / ".incoming") as folder:
+            yield GitRepository(folder / "draft.git", self.environment)
 
     def publish(self, draft: GitRepository, name: str) -> None:
         """Give a draft its name, in one step. What lies there without a row in the database is put aside."""
@@ -51,6 +56,6 @@ class RepositoryFolders:
             shutil.rmtree(aside, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Delete what a killed process left: drafts, and repositories that were being thrown away."""
-        for shelf in (".incoming", ".trash"):
-            shutil.rmtree(self._root / shelf, ignore_errors=True)
+        """Delete what a killed process left: drafts that nobody works in, repositories that were being thrown away."""
+        remove_unclaimed(self._root / ".incoming", "*")
+        shutil.rmtree(self._root / ".trash", ignore_errors=True)

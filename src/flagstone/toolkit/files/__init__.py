@@ -6,9 +6,10 @@ What is not here: rendering (``toolkit.templating``), git, and the folders that 
 
 from __future__ import annotations
 
+from flagstone.toolkit.files.claims import claimed_folder, remove_unclaimed
 from flagstone.toolkit.files.entries import Entry
 from flagstone.toolkit.files.globs import GlobSet
 from flagstone.toolkit.files.paths import split_path
 from flagstone.toolkit.files.root import Root
 
-__all__ = ["Entry", "GlobSet", "Root", "split_path"]
+__all__ = ["Entry", "GlobSet", "Root", "claimed_folder", "remove_unclaimed", "split_path"]

@@ -116,7 +116,7 @@ def test_cookiecutter_defaults_choices_and_left_out_files(bench, run):
     )
     bench.template_file("c/{{cookiecutter.slug}}/a", "{{ cookiecutter.db }} {{ cookiecutter.extra | jsonify }}")
     bench.template_file("c/raw/a", "{{ cookiecutter.db }}")
-    bench.template_file("c/hooks/post_gen_project.sh", "#!/bin/sh\ntouch /tmp/x {{ broken")
+    bench.template_file("c/hooks/post_gen_project.sh", "#!/bin/sh\ntouch made-by-a-hook {{ broken")
     ran = run("fetch:cookiecutter", {"url": "./c", "values": {"extra": [1]}})
     assert contents(bench.workspace) == {"my app/a": "pg [1]", "raw/a": "{{ cookiecutter.db }}"}
     assert any("hooks" in line for line in ran.log)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -47,13 +46,10 @@ class RemoteGit:
 
     @contextmanager
     def _made(self, files: RepositoryFiles, commit: FirstCommit) -> Iterator[tuple[GitRepository, str]]:
-        draft = self._folders.draft()
-        try:
+        with self._folders.draft() as draft:
             draft.init_bare(commit.branch)
             author = Author(commit.author_name, commit.author_email)
             yield (
                 draft,
                 draft.commit_tree(files, message=commit.message, author=author, branch=commit.branch, date=commit.at),
             )
-        finally:
-            shutil.rmtree(draft.path, ignore_errors=True)

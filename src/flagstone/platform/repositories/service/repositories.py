@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -160,8 +159,7 @@ class RepositoryService:
         if made is not None:
             return made
         self.check_free(name, actor)
-        draft = self._folders.draft()
-        try:
+        with self._folders.draft() as draft:
             draft.init_bare(default_branch)
             commit = None
             if files is not None:
@@ -181,8 +179,6 @@ class RepositoryService:
                 step_key=step_key,
             )
             self._add(item, draft, actor)
-        finally:
-            shutil.rmtree(draft.path, ignore_errors=True)
         return item
 
     def _add(self, item: Repository, draft: GitRepository, actor: Principal) -> None:

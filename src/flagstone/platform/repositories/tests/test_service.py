@@ -106,10 +106,15 @@ def test_a_kill_between_folder_and_row_is_made_whole_by_the_next_attempt(service
 
 
 def test_drafts_of_a_killed_server_are_swept(service, hosting):
-    hosting.folders.draft().init_bare("main")
+    left = hosting.root / ".incoming" / "left"
+    left.mkdir(parents=True)
     hosting.restart()
-    hosting.pushes.reconcile()
-    assert not (hosting.root / ".incoming").exists()
+    with hosting.folders.draft() as working:
+        working.init_bare("main")
+        hosting.pushes.reconcile()
+        assert working.head("main") is None
+        assert working.path.is_dir()
+        assert not left.exists()
 
 
 @pytest.mark.parametrize(

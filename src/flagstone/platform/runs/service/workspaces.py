@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from flagstone.kernel.errors import Unavailable
 from flagstone.platform.runs.service.files import RootFiles
-from flagstone.toolkit.files import Root
+from flagstone.toolkit.files import Root, claimed_folder, remove_unclaimed
 
 _QUOTA = 2_000_000_000
 _PLAN_QUOTA = 200_000_000
@@ -44,20 +43,16 @@ class Workspaces:
     @contextmanager
     def throw_away(self) -> Iterator[Workspace]:
         """A workspace for planning, gone afterwards."""
-        try:
-            self._base.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix=".plan-", dir=self._base))
-        except OSError as error:
-            raise _no_folder(self._base, error) from error
-        try:
+        with ExitStack() as stack:
+            try:
+                folder = stack.enter_context(claimed_folder(self._base, prefix=".plan-"))
+            except OSError as error:
+                raise _no_folder(self._base, error) from error
             yield self._make(folder, min(self._quota, _PLAN_QUOTA))
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove what plans of a killed process left behind."""
-        for folder in self._base.glob(".plan-*"):
-            shutil.rmtree(folder, ignore_errors=True)
+        """Remove what plans of a killed process left behind, not those being made now."""
+        remove_unclaimed(self._base, ".plan-*")
 
     @staticmethod
     def _make(folder: Path, quota: int) -> Workspace:

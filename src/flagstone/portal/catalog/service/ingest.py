@@ -401,8 +401,8 @@ class IngestService(SourceBook):
             trust=trust,
         )
         found = _Open(location, reading, listing.version, source=source)
-        many = many or self._parser.are_many(len(reading.todo))
-        if len(reading.todo) <= _SMALL:
+        many = many or self._parser.are_many(len(reading.to_read))
+        if len(reading.to_read) <= _SMALL:
             files = list(reading.files(source, location, self._ctx))
             if files:
                 answer = self._parser.submit(files, source, origin, many=many)
@@ -413,7 +413,7 @@ class IngestService(SourceBook):
         location, reading, source = opened.location, opened.reading, opened.source
         if reading is None or source is None:
             return self._sync.still(location, opened.version)
-        if len(reading.todo) > _SMALL:
+        if len(reading.to_read) > _SMALL:
             return self._complete_big(location, reading, source, actor)
         if not opened.pieces and reading.nothing and not location.held and location.state != "held":
             return self._unchanged(location, reading)
@@ -454,7 +454,7 @@ class IngestService(SourceBook):
         if not reading.skipped or not drafts:
             return drafts
         same = {path for path in reading.known if path not in reading.stamps}
-        looked_at = ({entry.path for entry in reading.todo} - same) | reading.gone
+        looked_at = ({entry.path for entry in reading.to_read} - same) | reading.gone
         stored = self._store.writer.of_refs([draft.ref for draft in drafts])
         counting = []
         for draft in drafts:

@@ -23,12 +23,12 @@ class Reading:
     delta: bool
     origin_ref: str
     signature: str
-    todo: list[SourceEntry]
+    to_read: list[SourceEntry]
     """Files that may have changed, in the order of the listing."""
     gone: set[str]
     """Paths that the source does not name any more."""
     known: dict[str, FileRecord]
-    """What is known of the files of ``todo``."""
+    """What is known of the files of ``to_read``."""
     skipped: int
     """How many files are as they were."""
     preloaded: dict[str, SourceFile] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Reading:
     @property
     def nothing(self) -> bool:
         """Whether there is nothing to look at."""
-        return not self.todo and not self.gone and not self.merged.parsed.problems
+        return not self.to_read and not self.gone and not self.merged.parsed.problems
 
     def records(self, drafts: Sequence[Draft]) -> list[FileRecord]:
         """What to remember of the files of this piece."""
@@ -68,14 +68,14 @@ class Reading:
 
     def files(self, source: EntitySource, location: Location, ctx: SourceContext) -> Iterator[SourceFile]:
         """Read the files that may have changed, one after another; those that have not are passed over."""
-        for entry in self.todo:
+        for entry in self.to_read:
             self.names.add(entry.location.partition(":")[2])
             if entry.commit:
                 self.commits.add(entry.commit)
             try:
                 file = self._file(source, location, entry, ctx)
             except (NotFound, Denied, Unavailable, Invalid) as error:
-                if len(self.todo) == 1 and not self.skipped and not any(char in location.target for char in "*?["):
+                if len(self.to_read) == 1 and not self.skipped and not any(char in location.target for char in "*?["):
                     raise
                 self._unreadable(Problem(error.message, file=entry.path, hint=error.hint))
                 continue
@@ -142,11 +142,11 @@ def start_reading(
     """Decide what has to be looked at. ``trust``: whether files that are known to be the same may be passed over."""
     records, counts = known
     good = {path: one for path, one in records.items() if trust and counts.get(path, 0) == one.entities}
-    todo = []
+    to_read = []
     for entry in listing.entries:
         one = good.get(entry.path)
         if one is None or not entry.stamp or one.stamp != f"{signature}:{entry.stamp}":
-            todo.append(entry)
+            to_read.append(entry)
     named = {entry.path for entry in listing.entries}
     gone = set(listing.removed) if listing.delta else (records.keys() | counts.keys()) - named
     reading = Reading(
@@ -154,10 +154,10 @@ def start_reading(
         delta=listing.delta,
         origin_ref=origin_ref,
         signature=signature,
-        todo=todo,
+        to_read=to_read,
         gone=gone,
-        known={entry.path: good[entry.path] for entry in todo if entry.path in good},
-        skipped=len(counts) - len(todo) if listing.delta else len(listing.entries) - len(todo),
+        known={entry.path: good[entry.path] for entry in to_read if entry.path in good},
+        skipped=len(counts) - len(to_read) if listing.delta else len(listing.entries) - len(to_read),
         preloaded=preloaded,
     )
     reading.note(listing.problems)
