@@ -30,10 +30,45 @@ SECRET = 'pa$$ wörd/"&<1>'
         json.dumps(SECRET, ensure_ascii=False)[1:-1],
         SECRET.encode().hex(),
         html.escape(SECRET),
+        repr(SECRET + "'")[1:-3],
+        repr(SECRET + "'\"")[1:-4],
+        ascii(SECRET)[1:-1],
+        json.dumps(json.dumps(SECRET))[3:-3],
+        json.dumps(repr(json.dumps(SECRET)))[4:-4],
+        html.escape(html.escape(SECRET)),
+        quote(quote(SECRET)),
+        quote(SECRET, safe="!'()*~"),
+        quote(SECRET, safe=";,/?:@&=+$-_.!~*'()#"),
+        quote(json.dumps(SECRET)[1:-1]),
+        html.escape(json.dumps(SECRET)[1:-1]),
+        html.escape(SECRET).replace("&quot;", "&#34;"),
+        quote(SECRET).replace("%20", "+").lower(),
     ],
 )
 def test_a_value_is_hidden_in_whatever_encoding_it_is_shown(shown):
     assert Masker([SECRET]).mask(f"before {shown} after") == f"before {MASK} after"
+
+
+@pytest.mark.parametrize(
+    "secret", ["C:\\\\srv\\x\\", '\\"\\"', "a\nb\tc\r\nd", "it's `so` 100%25", "&amp;&quot;<", "\U0001f511 key"]
+)
+@pytest.mark.parametrize(
+    "write",
+    [
+        str,
+        repr,
+        ascii,
+        json.dumps,
+        quote,
+        html.escape,
+        lambda text: repr(json.dumps(text)),
+        lambda text: quote(repr(text)),
+    ],
+)
+def test_odd_characters_are_hidden_however_they_are_quoted(secret, write):
+    masked = Masker([secret]).mask(f"{write(secret)}{write('.')}")
+    assert masked.count(MASK) == 1
+    assert len(masked) < len(MASK) + 16, masked
 
 
 @pytest.mark.parametrize("head", ["", "x", "xy", "xyz", "user:"])
@@ -61,10 +96,13 @@ def test_short_values_are_left_alone_and_long_ones_win():
 
 
 def test_masking_takes_time_in_proportion_to_the_text():
-    masker = Masker([f"secret-value-{number}" for number in range(20)] + ["a" * 60])
+    masker = Masker(
+        [f"secret-value-{number}" for number in range(20)]
+        + ["a" * 60, "\\" * 40 + "!", "%25" * 20 + "!", "\\ " * 30 + "!", "&amp;" * 20]
+    )
     timings = []
     for size in (20_000, 200_000):
-        text = "aaaaaaaaaaab" * (size // 12)
+        text = "aaaaaaaaaaab%25%25%2525\\\\\\\\\\\\\\ \\\\\\ &amp;amp;amp;" * (size // 60)
         spent = []
         for _ in range(3):
             started = time.thread_time()
