@@ -246,7 +246,7 @@ def _beside(
         heights = [positions[end][1] for end in ends if end in positions]
         wanted[name] = sum(heights) / len(heights) if heights else middle
     ordered = sorted(names, key=lambda name: (wanted[name], name))
-    tops = _spread(ordered, [wanted[name] for name in ordered])
+    tops = _spread(_steps(ordered), [wanted[name] for name in ordered])
     return {name: (x, top) for name, top in zip(ordered, tops, strict=True)}
 
 
@@ -369,33 +369,43 @@ def _place(ladder: _Ladder) -> dict[str, float]:
         for name in layer:
             tops[name] = y
             y += _height(name) + GAP_Y
+    near = {name: (*ladder.left.get(name, ()), *ladder.right.get(name, ())) for name in tops}
+    half = {name: _height(name) / 2 for name in tops}
+    steps = [_steps(layer) for layer in ladder.layers]
     count = len(ladder.layers)
     for sweep in range(_PLACE_SWEEPS):
         for rank in range(count) if sweep % 2 else range(count - 1, -1, -1):
             layer = ladder.layers[rank]
-            wanted = [_wanted_top(name, ladder, tops) for name in layer]
-            tops.update(zip(layer, _spread(layer, wanted), strict=True))
+            wanted = [
+                sum([tops[other] + half[other] for other in near[name]]) / len(near[name]) - half[name]
+                if near[name]
+                else tops[name]
+                for name in layer
+            ]
+            tops.update(zip(layer, _spread(steps[rank], wanted), strict=True))
     return tops
 
 
-def _wanted_top(name: str, ladder: _Ladder, tops: Mapping[str, float]) -> float:
-    near = [*ladder.left.get(name, ()), *ladder.right.get(name, ())]
-    if not near:
-        return tops[name]
-    return sum(tops[other] + _height(other) / 2 for other in near) / len(near) - _height(name) / 2
+def _steps(layer: Sequence[str]) -> list[int]:
+    """How much further down than each member the next one must begin."""
+    return [_height(name) + GAP_Y for name in layer]
 
 
-def _spread(layer: Sequence[str], wanted: list[float]) -> list[float]:
+def _spread(steps: Sequence[int], wanted: list[float]) -> list[float]:
     """Push members apart until none overlaps: first evenly to both sides, then downwards for what is left."""
     tops = list(wanted)
     for _ in range(8):
+        moved = False
         for index in range(len(tops) - 1):
-            overlap = tops[index] + _height(layer[index]) + GAP_Y - tops[index + 1]
+            overlap = tops[index] + steps[index] - tops[index + 1]
             if overlap > 0:
+                moved = True
                 tops[index] -= overlap / 2
                 tops[index + 1] += overlap / 2
+        if not moved:
+            break
     for index in range(1, len(tops)):
-        tops[index] = max(tops[index], tops[index - 1] + _height(layer[index - 1]) + GAP_Y)
+        tops[index] = max(tops[index], tops[index - 1] + steps[index - 1])
     return tops
 
 

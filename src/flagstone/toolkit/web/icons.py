@@ -5,7 +5,9 @@ The drawings come from the asset build (``frontend/icons.json`` lists the names)
 
 from __future__ import annotations
 
-from markupsafe import Markup
+from functools import lru_cache
+
+from markupsafe import Markup, escape
 
 from flagstone.toolkit.web.assets import default_manifest
 
@@ -53,8 +55,10 @@ def icon_markup(name: str) -> str:
     return icons.get(name) or icons[FALLBACK]
 
 
+@lru_cache(maxsize=1024)
 def icon(name: str, size: int = 16, classes: str = "") -> Markup:
     """An inline SVG icon of ``size`` CSS pixels, hidden from assistive technology (give the control a label)."""
-    return Markup(
-        '<svg class="p-icon {}" width="{}" height="{}" viewBox="0 0 24 24" aria-hidden="true">{}</svg>'
-    ).format(classes, size, size, Markup(icon_markup(name)))  # noqa: S704
+    return Markup(  # noqa: S704  the drawings are ours, what was given is escaped
+        f'<svg class="p-icon {escape(classes)}" width="{escape(size)}" height="{escape(size)}" viewBox="0 0 24 24"'
+        f' aria-hidden="true">{icon_markup(name)}</svg>'
+    )

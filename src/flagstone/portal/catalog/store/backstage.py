@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from flagstone.portal.catalog.model.cursors import Position
 from flagstone.portal.catalog.model.predicates import EVERYTHING, Predicate
 from flagstone.portal.catalog.model.search_rows import MAX_LENGTH
-from flagstone.portal.catalog.store.predicates import Sql
+from flagstone.portal.catalog.store.predicates import Sql, in_names, with_lifecycles
 from flagstone.toolkit.db import PortalDatabase
 
 _IN_ALL = frozenset({"kind", "apiversion", "metadata.name", "metadata.namespace", "metadata.uid"})
@@ -29,6 +29,8 @@ _GRAM = 3
 _DISPLAYED = "spec.profile.displayname"
 _INDEXED = frozenset({frozenset({"metadata.name"}), frozenset({"metadata.name", "metadata.title", _DISPLAYED})})
 """Keys of which parts are found by an index on SQLite: what clients ask."""
+_NAMED = "catalog_entities_named"
+"""The index that holds the entities of a kind and type by name, with their lifecycles."""
 _REVISION = "SELECT value FROM catalog_cursors WHERE name = 'revision'"
 
 
@@ -63,6 +65,8 @@ class BackstageReader:
     def __init__(self, db: PortalDatabase) -> None:
         self._db = db
         self._postgresql = not db.is_sqlite
+        self.indexed = db.is_sqlite
+        """Whether parts of names are found through an index."""
         self._own = threading.local()
 
     def adopt(self) -> None:
@@ -126,6 +130,7 @@ class BackstageReader:
     def count(self, wanted: Selection) -> int:
         """How many there are; those without the order's field are not counted."""
         sql = self._sql()
+        sql.lifecycles = with_lifecycles(wanted.predicate)
         where = f"{sql.condition(wanted.predicate)}{self._term(sql, wanted)}"
         if wanted.order is not None and wanted.order not in _IN_ALL:
             where += (
@@ -150,10 +155,12 @@ class BackstageReader:
         ``expected`` is how many fit, ``everything`` how many entities there are.
         """
         walk = expected * expected > (limit + offset) * everything
-        sql = self._sql(walk=walk)
+        named = wanted.order == "metadata.name" and wanted.term is None and in_names(wanted.predicate, walk=walk)
+        sql = self._sql(walk=walk and not named)
+        sql.lifecycles = with_lifecycles(wanted.predicate)
         downwards = wanted.descending != backwards
         direction = "DESC" if downwards else "ASC"
-        inner = self._ordered(sql, wanted, after, direction)
+        inner = self._ordered(sql, wanted, after, direction, named=named)
         inner += f" LIMIT {sql.bind(limit)} OFFSET {sql.bind(offset)}"
         rows = self._run(
             sql,
@@ -177,11 +184,13 @@ class BackstageReader:
         )
         return [Found(*row[:3]) for row in rows], int(rows[0][3]) if rows else 0
 
-    def _ordered(self, sql: Sql, wanted: Selection, after: Position | None, direction: str) -> str:
+    def _ordered(
+        self, sql: Sql, wanted: Selection, after: Position | None, direction: str, *, named: bool = False
+    ) -> str:
         if wanted.order is None:
             return self._by_id(sql, wanted, after, direction)
         if wanted.order == "metadata.name" and not sql.walk:
-            return self._by_name(sql, wanted, after, direction)
+            return self._by_name(sql, wanted, after, direction, named=named)
         return self._by_key(sql, wanted, after, direction)
 
     def _by_id(self, sql: Sql, wanted: Selection, after: Position | None, direction: str) -> str:
@@ -195,11 +204,12 @@ class BackstageReader:
             text += f" AND {plus}e.id {'<' if direction == 'DESC' else '>'} {sql.bind(after[1])}"
         return f"{text} ORDER BY {plus}e.id {direction}"
 
-    def _by_name(self, sql: Sql, wanted: Selection, after: Position | None, direction: str) -> str:
+    def _by_name(self, sql: Sql, wanted: Selection, after: Position | None, direction: str, *, named: bool) -> str:
         # Names are ASCII: the database's lower() is the one that the search rows were made with.
         name = 'lower(e.name) COLLATE "C"' if sql.postgresql else "lower(e.name)"
+        index = f" INDEXED BY {_NAMED}" if named and not sql.postgresql else ""
         text = (
-            f"SELECT {name} AS v, e.id AS id FROM catalog_entities e WHERE {sql.condition(wanted.predicate)}"
+            f"SELECT {name} AS v, e.id AS id FROM catalog_entities e{index} WHERE {sql.condition(wanted.predicate)}"
             f"{self._term(sql, wanted)}"
         )
         if after is not None:

@@ -9,9 +9,14 @@ expressions costs several times that. Placeholders are ``?``; :class:`Sql` turns
 from __future__ import annotations
 
 from flagstone.portal.catalog.model.predicates import All, AnyOf, Has, Not, Predicate, Related, Starts
+from flagstone.portal.catalog.model.search_rows import MAX_LENGTH
 from flagstone.portal.catalog.store.queries import RELATION_NAMES
 
 _COLUMNS = {"kind": "e.kind", "metadata.namespace": "e.namespace", "metadata.uid": "e.uid"}
+_TEXTS = {"spec.type": "e.type", "spec.lifecycle": "e.lifecycle"}
+"""Columns that are empty where an entity has none, or has something else than a text."""
+_WITH_LIFECYCLE = frozenset({"component", "api"})
+"""Kinds whose lifecycle is always a text."""
 _EVERY = frozenset({*_COLUMNS, "apiversion", "metadata.name"})
 """Keys that every entity has."""
 
@@ -23,6 +28,8 @@ class Sql:
         self.postgresql = postgresql
         self.walk = walk
         """Test one entity after the other, instead of collecting those that fit first."""
+        self.lifecycles = False
+        """Every entity in question has a lifecycle that is a text, so that its column tells."""
         self.values: list[object] = []
 
     def bind(self, *values: object) -> str:
@@ -69,9 +76,9 @@ class Sql:
             return "1 = 1" if key in _EVERY else self._rows(key, "")
         if not values:
             return "1 = 0"
-        column = _COLUMNS.get(key) or ("e.type" if key == "spec.type" and "" not in values else None)
+        column = _column(predicate, lifecycles=self.lifecycles)
         if column is not None:
-            return f"{column} IN ({self.bind(*values)})"
+            return f"{column} = {self.bind(*values)}" if len(values) == 1 else f"{column} IN ({self.bind(*values)})"
         return self._rows(key, "s.value", values)
 
     def _rows(self, key: str, column: str, values: tuple[str, ...] = ()) -> str:
@@ -125,3 +132,33 @@ class Sql:
         """SQL about the type of a relation ``r``, whatever the case asked for."""
         known = [name for name in RELATION_NAMES if name.lower() == wanted]
         return f"r.type = {self.bind(known[0])}" if known else f"lower(r.type) = {self.bind(wanted)}"
+
+
+def in_names(predicate: Predicate, *, walk: bool) -> bool:
+    """Whether the entities of a predicate lie in the order of their names in the index by kind, type and name: where
+    nothing but a lifecycle is asked beside, or so many fit (``walk``) that testing one after the other is soon done.
+    """
+    if not isinstance(predicate, All):
+        return False
+    parts = {part.key: part.values for part in predicate.parts if isinstance(part, Has) and part.values}
+    if len(parts.get("kind") or ()) != 1 or len(parts.get("spec.type") or ()) != 1:
+        return False
+    if not _column(Has("spec.type", parts["spec.type"])):
+        return False
+    return walk or (len(parts) == len(predicate.parts) and set(parts) <= {"kind", "spec.type", "spec.lifecycle"})
+
+
+def with_lifecycles(predicate: Predicate) -> bool:
+    """Whether every entity of a predicate has a lifecycle that is a text."""
+    parts = predicate.parts if isinstance(predicate, All) else (predicate,)
+    kinds = next((part.values for part in parts if isinstance(part, Has) and part.key == "kind"), None)
+    return bool(kinds) and _WITH_LIFECYCLE.issuperset(kinds or ())
+
+
+def _column(predicate: Has, *, lifecycles: bool = False) -> str | None:
+    found = _COLUMNS.get(predicate.key)
+    if found is not None or (predicate.key == "spec.lifecycle" and not lifecycles):
+        return found
+    # Texts that are too long have no value among the search rows, so nothing is found by them.
+    told = all(0 < len(value) <= MAX_LENGTH for value in predicate.values or ())
+    return _TEXTS.get(predicate.key) if told else None

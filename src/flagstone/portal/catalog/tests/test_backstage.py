@@ -18,6 +18,10 @@ from flagstone.portal.catalog.service.locations import LocationService
 from flagstone.portal.catalog.store.backstage import Selection
 
 FILTERS = ["", "kind=component", "kind=component,spec.type=service", "metadata.tags=a", "metadata.tags", "spec.nope"]
+FILTERS += [
+    "kind=component,spec.type=service,spec.lifecycle=production",
+    "kind=component,spec.type=service,metadata.tags=a",
+]
 FILTERS += ["relations.ownedBy=group:default/payments", "relations.dependsOn", "spec.owner=nobody", "metadata.title"]
 QUERIES = [
     {"metadata.name": {"$hasPrefix": "c-1"}},

@@ -118,7 +118,7 @@ def router(services: BackstageServices) -> APIRouter:
     """All routes under ``/api/catalog``."""
     api = APIRouter(prefix="/api/catalog", tags=["backstage"], route_class=_DirectRoute, include_in_schema=False)
     answers, memory = Answers(services.reads, services.locations), _Memory(services.reads)
-    _reads(api, answers, memory)
+    _reads(api, services, answers, memory)
     _one_entity(api, services, answers, memory)
     _locations(api, services)
     _unprocessed(api, services)
@@ -137,8 +137,8 @@ def _add(api: APIRouter, method: str, path: str, permission: str, endpoint: Endp
     )
 
 
-def _reads(api: APIRouter, answers: Answers, memory: _Memory) -> None:
-    read = "catalog.entity.read"
+def _reads(api: APIRouter, services: BackstageServices, answers: Answers, memory: _Memory) -> None:
+    read, soon = "catalog.entity.read", services.reads.soon
 
     async def entities(request: Request, principal: Principal) -> Response:
         asked = answers.list_of(request.scope["query_string"])
@@ -149,13 +149,13 @@ def _reads(api: APIRouter, answers: Answers, memory: _Memory) -> None:
 
     async def query(request: Request, principal: Principal) -> Response:
         asked = answers.query_of(request.scope["query_string"])
-        return await memory.answer(request, lambda: answers.queried(*asked), pool=asked[0].term is not None)
+        return await memory.answer(request, lambda: answers.queried(*asked), pool=not soon(asked[0]))
 
     async def post_query(request: Request, principal: Principal) -> Response:
         body = await _body(request)
         Parameters(request.scope["query_string"], ())
         asked = answers.query_in(Body(body))
-        return await memory.answer(request, lambda: answers.queried(*asked), body, pool=asked[0].term is not None)
+        return await memory.answer(request, lambda: answers.queried(*asked), body, pool=not soon(asked[0]))
 
     async def by_refs(request: Request, principal: Principal) -> Response:
         body = await _body(request)
