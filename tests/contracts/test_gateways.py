@@ -20,6 +20,7 @@ from flagstone.contracts.approvals import ApprovalQuery
 from flagstone.contracts.claims import HEADER, sign_actor
 from flagstone.contracts.gateway import DeploymentQuery, NoPlatform, RunQuery
 from flagstone.contracts.repositories import MergeChangeRequest
+from flagstone.contracts.triggers import TriggerChange
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Invalid, Unauthenticated, Unavailable
 from flagstone.platform.door import LocalGateway
@@ -162,6 +163,7 @@ def test_no_platform_has_nothing_and_says_how_to_get_one():
         lambda: gateway.get_change("a/b", 1, DEVELOPER),
         lambda: gateway.get_trigger("x", DEVELOPER),
         lambda: gateway.run_trigger("x", DEVELOPER),
+        lambda: gateway.change_trigger("x", TriggerChange(), DEVELOPER),
         lambda: gateway.merge_change("a/b", 1, MergeChangeRequest(), DEVELOPER),
         lambda: gateway.get_approval("x", DEVELOPER),
         lambda: gateway.approval_plan("x", DEVELOPER),

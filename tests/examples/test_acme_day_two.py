@@ -16,6 +16,8 @@ from flagstone.app.build import build
 from flagstone.app.rooms import load_settings
 from flagstone.contracts.gateway import RunGateway, RunQuery
 from flagstone.contracts.runs import ENDED, RunView
+from flagstone.contracts.triggers import NewTrigger
+from flagstone.foundation.events import PlatformEvents
 from flagstone.foundation.identity import IdentityService
 from flagstone.kernel.actor import Principal
 from flagstone.portal.catalog import CatalogService
@@ -23,6 +25,7 @@ from flagstone.portal.golden_paths import GoldenPathService
 from flagstone.portal.upgrades import UpgradeService
 from flagstone.testing.client import Client
 from flagstone.testing.people import CHEAP, Person, people
+from flagstone.toolkit.db import PlatformDatabase
 
 OWNERS = "group:default/checkout"
 ADA = Principal("user", "user:ada", "Ada", "developer", "user:default/ada", frozenset({OWNERS}))
@@ -155,6 +158,90 @@ def test_a_report_is_put_on_a_schedule_from_its_review_and_run(world: Acme) -> N
     browser.post(f"{page}/delete")
     assert browser.get(page).status_code == 404
     assert world.gateway.list_runs(RunQuery(triggered_by=page.rpartition("/")[2]), ADA).items
+
+
+def test_an_event_trigger_is_made_in_the_portal_changed_paused_and_shows_what_it_started(world: Acme) -> None:
+    browser = world.browser()
+    assert "Ownership report" in browser.get("/schedules/events/new").text
+    page = browser.get("/schedules/events/new?template=default/ownership-report")
+    assert "repository.change.merged" in page.text
+    answer = {"in.entity": "component:default/${{ event.data.repository.split('/')[1] }}"}
+    wanted: dict[str, Any] = {
+        "template": "default/ownership-report",
+        "title": "Who owns what was pushed",
+        "event_type": "repository.pushed",
+        "place": ["data.repository", "data.branch", ""],
+        "wanted": ["acme/gift-*", '["main", "release/*"]', ""],
+    }
+    wrong = browser.post("/schedules/events/new", data={**wanted, "event_type": "", "in.entity": ""})
+    assert wrong.status_code == 422
+    assert "choose what it waits for" in wrong.text
+    assert "acme/gift-*" in wrong.text
+    bad = browser.post("/schedules/events/new", data={**wanted, "in.entity": "::"})
+    assert (bad.status_code, "Choose one from the list" in bad.text) == (422, True)
+    made = browser.post("/schedules/events/new", data={**wanted, **answer})
+    assert made.status_code == 303, made.text
+    href = made.headers["location"]
+    ident = href.rpartition("/")[2]
+    trigger = world.gateway.get_trigger(ident, ADA)
+    assert trigger.conditions == {"data.repository": "acme/gift-*", "data.branch": ["main", "release/*"]}
+    assert "No event that fits has come yet" in browser.get(href).text
+    events = world.app.deps.get(PlatformEvents)
+    with world.app.deps.get(PlatformDatabase).write():
+        for repository in ("acme/gift-wrapping", "acme/other"):
+            events.publish("repository.pushed", repository, {"repository": repository, "branch": "main"})
+    (firing,) = world.until(lambda: world.gateway.get_trigger(ident, ADA).firings)
+    run = world.gateway.get_run(firing.run_id, ADA)
+    world.until(lambda: world.gateway.get_run(run.id, ADA).state in ENDED)
+    assert (run.trigger, run.inputs) == ("event", {"entity": "component:default/gift-wrapping"})
+    page = browser.get(href)
+    assert f"/runs/{run.number}" in page.text
+    assert "acme/gift-wrapping" in page.text
+    assert "release/*" in browser.get(f"{href}/edit").text
+    edited = {**wanted, "title": "Renamed", "event_type": "repository.deleted"}
+    assert browser.post(f"{href}/edit", data=edited).status_code == 303
+    assert world.gateway.get_trigger(ident, ADA).event_type == "repository.deleted"
+    assert browser.post(f"{href}/pause").status_code == 303
+    assert "Renamed" in browser.get("/schedules?kind=event").text
+    assert "Renamed" not in browser.get("/schedules?kind=schedule").text
+    assert browser.post(f"{href}/delete").status_code == 303
+    assert browser.get(href).status_code == 404
+
+
+def test_a_schedule_says_that_its_golden_path_is_newer_and_is_moved_on_after_a_look(world: Acme) -> None:
+    browser = world.browser()
+    path = world.paths.get("default", "ownership-report")
+    request = world.paths.request(path, {"entity": "component:default/gift-wrapping"}, {}, principal=ADA)
+    older = request.workflow.model_copy(update={"version": "older"})
+    gone = request.model_copy(update={"workflow": older, "inputs": {"about": "what the form asked for once"}})
+    parameters = {"properties": {"about": {"type": "string"}}}
+    gone = gone.model_copy(update={"workflow": older.model_copy(update={"parameters": parameters, "steps": ()})})
+    made = world.gateway.create_trigger(NewTrigger(title="Weekly", cron="0 7 * * 1", request=gone), ADA)
+    href = f"/schedules/{made.id}"
+    page = browser.get(href).text
+    assert "There is a newer version of Ownership report" in page
+    assert "Its answers do not fit the newer version" in page
+    assert "Fill in" in browser.get(f"{href}/version").text
+    refused = browser.post(f"{href}/version", data={"_action": "use", "in.entity": ""})
+    assert refused.status_code == 422
+    assert world.gateway.get_trigger(made.id, ADA).template_version == "older"
+    api = {"Accept": "application/json"}
+    seen = browser.get(f"/api/v1/schedules/{made.id}/version", headers=api).json()
+    assert (seen["newer"], seen["current"], seen["newest"]) == (True, "older", path.version)
+    assert seen["problems"]
+    answer = {"in.entity": "component:default/gift-wrapping"}
+    looked = browser.post(f"{href}/version", data={**answer, "_action": "check"})
+    assert "Each run would do 2 steps" in looked.text
+    planned = browser.post(
+        f"/api/v1/schedules/{made.id}/version/plan", json={"values": {"entity": answer["in.entity"]}}, headers=api
+    )
+    assert [step["action"] for step in planned.json()["plan"]["steps"]] == ["catalog:fetch", "debug:log"]
+    assert browser.post(f"{href}/version", data={**answer, "_action": "use"}).status_code == 303
+    moved = world.gateway.get_trigger(made.id, ADA)
+    assert (moved.template_version, moved.inputs) == (path.version, {"entity": "component:default/gift-wrapping"})
+    assert moved.actor_name == "Mona"
+    assert "newer version" not in browser.get(href).text
+    assert browser.post(f"{href}/delete").status_code == 303
 
 
 def test_the_service_is_remembered_and_at_the_current_version(world: Acme) -> None:

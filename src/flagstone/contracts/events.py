@@ -9,6 +9,18 @@ from pydantic import Field
 from flagstone.contracts.base import JSON, Wire
 
 
+TRIGGERING: dict[str, tuple[str, ...]] = {
+    "repository.pushed": ("repository", "branch", "before", "after", "paths"),
+    "repository.deleted": ("repository",),
+    "repository.change.opened": ("repository", "number", "title", "branch", "base", "head"),
+    "repository.change.merged": ("repository", "number", "title", "branch", "base", "head", "merge_commit"),
+    "repository.change.closed": ("repository", "number", "title", "branch", "base", "head"),
+    "run.changed": ("state", "title", "number", "template_ref", "owner"),
+    "deployment.changed": ("entity_ref", "environment", "state", "message"),
+}
+"""Types of events that people let runs be started by, with the names in ``data``; plugins may publish others."""
+
+
 class Event(Wire):
     """``cursor`` grows by one or more within a room; ``id`` is unique, so that a handler can be idempotent.
 

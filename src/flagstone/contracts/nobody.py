@@ -13,7 +13,7 @@ from flagstone.contracts.repositories import (
     OpenChangeRequest,
 )
 from flagstone.contracts.runs import RunView
-from flagstone.contracts.triggers import NewTrigger, TriggerKind, TriggerView
+from flagstone.contracts.triggers import NewTrigger, TriggerChange, TriggerKind, TriggerView
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Unavailable
 from flagstone.kernel.paging import Page
@@ -117,6 +117,10 @@ class NoTriggers(Nobody):
         raise self._refuse()
 
     def create_trigger(self, wanted: NewTrigger, actor: Principal) -> TriggerView:
+        """Refuses."""
+        raise self._refuse()
+
+    def change_trigger(self, trigger_id: str, change: TriggerChange, actor: Principal) -> TriggerView:
         """Refuses."""
         raise self._refuse()
 

@@ -37,6 +37,35 @@ class NewTrigger(Wire):
     request: RunRequest
 
 
+class TriggerChange(Wire):
+    """What is to be different of a trigger; None leaves it as it is. Its kind stays.
+
+    Whoever changes one becomes the one it acts as: nobody can let the rights of another do something new.
+    """
+
+    title: str | None = Field(default=None, min_length=1, max_length=200)
+    cron: str | None = Field(default=None, max_length=200)
+    timezone: str | None = Field(default=None, max_length=100)
+    jitter_seconds: int | None = Field(default=None, ge=0, le=86_400)
+    missed: MissedRuns | None = None
+    event_type: str | None = Field(default=None, max_length=200)
+    conditions: dict[str, JSON] | None = None
+    request: RunRequest | None = None
+    """Another version of what it runs, or other inputs."""
+
+
+class FiringView(Wire):
+    """One time that it started something, or would have."""
+
+    at: datetime
+    event_type: str = ""
+    """Of the event that it was started by; empty for a due time."""
+    event_subject: str = ""
+    run_id: str | None = None
+    error: str = ""
+    """Why nothing was started; empty when a run was."""
+
+
 class TriggerView(Wire):
     """A trigger as people see it."""
 
@@ -52,6 +81,8 @@ class TriggerView(Wire):
     workflow: str
     """Title of what it runs."""
     template_ref: str | None = None
+    template_version: str = ""
+    """Digest of the template that its runs execute: that of when it was made, or moved to a newer one."""
     inputs: dict[str, JSON] = Field(default_factory=dict)
     subjects: tuple[str, ...] = ()
     owner: str | None = None
@@ -67,6 +98,8 @@ class TriggerView(Wire):
     """Id of the run that it started last."""
     last_error: str = ""
     """Why the last start failed; empty when it did not."""
+    firings: tuple[FiringView, ...] = ()
+    """The newest first; only of a trigger that was asked for by its id."""
     may_change: bool = False
     """Whether the one who looks may pause, run and delete it."""
 
@@ -89,6 +122,9 @@ class TriggerDoor(Protocol):
 
     def create_trigger(self, wanted: NewTrigger, actor: Principal) -> TriggerView:
         """Make one that acts as this person. Raises Invalid for a bad time, time zone or request."""
+
+    def change_trigger(self, trigger_id: str, change: TriggerChange, actor: Principal) -> TriggerView:
+        """Change when it starts or what it runs; from then on it acts as this person. Raises Invalid."""
 
     def pause_trigger(self, trigger_id: str, actor: Principal, *, paused: bool) -> TriggerView:
         """Pause it, or let it go on: what was due meanwhile is not made up for."""

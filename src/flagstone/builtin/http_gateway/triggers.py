@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from flagstone.builtin.http_gateway.calls import Calls
 from flagstone.contracts.runs import RunView
-from flagstone.contracts.triggers import NewTrigger, TriggerKind, TriggerView
+from flagstone.contracts.triggers import NewTrigger, TriggerChange, TriggerKind, TriggerView
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
 
@@ -37,6 +37,13 @@ class HttpTriggers(Calls):
         # A schedule with secrets is refused; for that they need not travel.
         body["request"]["secrets"] = dict.fromkeys(wanted.request.secrets, "")
         return self._one(TriggerView, _ALL, actor, method="POST", body=body)
+
+    def change_trigger(self, trigger_id: str, change: TriggerChange, actor: Principal) -> TriggerView:
+        """Change when it starts or what it runs."""
+        body = change.model_dump(mode="json", exclude_none=True)
+        if change.request is not None:
+            body["request"]["secrets"] = dict.fromkeys(change.request.secrets, "")
+        return self._one(TriggerView, _path(trigger_id), actor, method="PUT", body=body)
 
     def pause_trigger(self, trigger_id: str, actor: Principal, *, paused: bool) -> TriggerView:
         """Pause it, or let it go on."""

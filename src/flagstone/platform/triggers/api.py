@@ -8,7 +8,7 @@ from fastapi import APIRouter, status
 from pydantic import BaseModel, ConfigDict
 
 from flagstone.contracts.runs import RunView
-from flagstone.contracts.triggers import NewTrigger, TriggerKind, TriggerView
+from flagstone.contracts.triggers import NewTrigger, TriggerChange, TriggerKind, TriggerView
 from flagstone.kernel.actor import Principal
 from flagstone.platform.triggers.permissions import CREATE, READ
 from flagstone.platform.triggers.service import TriggerService
@@ -52,8 +52,13 @@ def router(service: TriggerService) -> APIRouter:
 
     @routes.get("/{trigger_id}", summary="One schedule or event trigger")
     def get_trigger(trigger_id: str, actor: Reader) -> TriggerView:
-        """With its next due times."""
+        """With its next due times, and what it started last."""
         return service.get(trigger_id, actor)
+
+    @routes.put("/{trigger_id}", summary="Change when it starts, or what it runs")
+    def change_trigger(trigger_id: str, body: TriggerChange, actor: Reader) -> TriggerView:
+        """What is left out stays as it is. From then on it acts as the caller."""
+        return service.change(trigger_id, body, actor)
 
     @routes.patch("/{trigger_id}", summary="Pause it, or let it go on")
     def pause_trigger(trigger_id: str, body: PauseBody, actor: Reader) -> TriggerView:

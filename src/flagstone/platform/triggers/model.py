@@ -76,6 +76,19 @@ class Trigger:
         return all(_holds(_at(seen, place), wanted) for place, wanted in self.conditions.items())
 
 
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """One time that a trigger started something, or would have. ``key`` is unique for a due time or an event."""
+
+    key: str
+    trigger_id: str
+    at: datetime
+    event_type: str
+    event_subject: str
+    run_id: str | None
+    error: str
+
+
 def check_time(cron: str, timezone: str) -> None:
     """Raises Invalid for a cron expression that is none or never due, or a time zone that is not known."""
     problems: list[Problem] = []

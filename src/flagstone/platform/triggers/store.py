@@ -1,4 +1,4 @@
-"""The table of triggers."""
+"""The tables of triggers and of what they started."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, delete, in
 
 from flagstone.contracts.runs import RunRequest
 from flagstone.kernel.actor import Principal
-from flagstone.platform.triggers.model import Trigger
-from flagstone.toolkit.db import Database, JsonText, UtcDateTime
+from flagstone.platform.triggers.model import Fired, Trigger
+from flagstone.toolkit.db import Database, JsonText, UtcDateTime, upsert
 
 metadata = MetaData()
 
@@ -41,6 +41,21 @@ triggers = Table(
     Index("triggers_triggers_event", "event_type"),
     Index("triggers_triggers_kind", "kind", "id"),
 )
+
+firings = Table(
+    "triggers_firings",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("trigger_id", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("event_subject", Text, nullable=False),
+    Column("run_id", Text),
+    Column("error", Text, nullable=False),
+    Index("triggers_firings_trigger", "trigger_id", "at"),
+)
+KEPT = 50
+"""Firings of one trigger that are remembered; its runs are kept as long as all others."""
 
 
 class TriggerStore:
@@ -88,15 +103,39 @@ class TriggerStore:
         with self.db.write() as conn:
             return conn.execute(update(triggers).where(*here).values(**values)).rowcount > 0
 
+    def replace(self, trigger: Trigger) -> None:
+        """Write one down as it is now; what it started last stays."""
+        kept = {"id", "created_at", "last_at", "last_run", "last_error"}
+        values = {name: value for name, value in _row(trigger).items() if name not in kept}
+        self.change(trigger.id, values)
+
     def change(self, trigger_id: str, values: Mapping[str, Any]) -> None:
         """Change one."""
         with self.db.write() as conn:
             conn.execute(update(triggers).where(triggers.c.id == trigger_id).values(**values))
 
     def delete(self, trigger_id: str) -> None:
-        """Delete one."""
+        """Delete one, with what is remembered of it."""
         with self.db.write() as conn:
+            conn.execute(delete(firings).where(firings.c.trigger_id == trigger_id))
             conn.execute(delete(triggers).where(triggers.c.id == trigger_id))
+
+    def fired(self, firing: Fired) -> None:
+        """Remember a firing; the same one again replaces what was known of it, the oldest are forgotten."""
+        mine = firings.c.trigger_id == firing.trigger_id
+        with self.db.write() as conn:
+            upsert(conn, firings, [asdict(firing)], key=["key"], update=["at", "run_id", "error"])
+            query = select(firings.c.at).where(mine).order_by(firings.c.at.desc()).offset(KEPT).limit(1)
+            oldest = conn.execute(query).scalar()
+            if oldest is not None:
+                conn.execute(delete(firings).where(mine, firings.c.at <= oldest))
+
+    def firings(self, trigger_id: str, limit: int) -> list[Fired]:
+        """Those of one trigger, the newest first."""
+        query = select(firings).where(firings.c.trigger_id == trigger_id)
+        with self.db.read() as conn:
+            rows = conn.execute(query.order_by(firings.c.at.desc(), firings.c.key).limit(limit)).mappings()
+            return [Fired(**row) for row in rows]
 
 
 def _row(trigger: Trigger) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from flagstone.kernel.errors import Invalid
 from flagstone.kernel.refs import parse_ref
 from flagstone.toolkit.cli import session
 from flagstone.toolkit.cli.follow import follow_run
-from flagstone.toolkit.cli.plans import read_values, types_of
+from flagstone.toolkit.cli.plans import read_values, show_plan, types_of
 from flagstone.toolkit.cli.session import AsJson, Token, Url
 
 Ident = Annotated[str, typer.Argument(help="Id of the schedule, as `flagstone schedules list` shows it.")]
@@ -24,6 +24,8 @@ def register(app: typer.Typer) -> None:
     schedules.command("list")(list_schedules)
     schedules.command("show")(show)
     schedules.command("create")(create)
+    schedules.command("change")(change)
+    schedules.command("upgrade")(upgrade)
     schedules.command("pause")(pause)
     schedules.command("resume")(resume)
     schedules.command("run")(run_now)
@@ -117,6 +119,75 @@ def _pair(text: str) -> tuple[str, str]:
     if not sign:
         raise Invalid("cli.bad_condition", f"{text!r} has no =.", hint="Write data.branch=main.")
     return place, value
+
+
+def change(
+    ident: Ident,
+    title: Annotated[str | None, typer.Option(help="What it is called.")] = None,
+    cron: Annotated[str | None, typer.Option(help='Minute, hour, day, month, weekday: "30 7 * * 1-5".')] = None,
+    timezone: Annotated[str | None, typer.Option(help="Time zone, such as Europe/Berlin.")] = None,
+    event: Annotated[str | None, typer.Option(help="Type of the event, of an event trigger.")] = None,
+    when: Annotated[list[str] | None, typer.Option(help="All conditions: data.branch=main, repeatable.")] = None,
+    jitter: Annotated[int | None, typer.Option(help="Put each start off by up to so many seconds.")] = None,
+    missed: Annotated[str | None, typer.Option(help="Due times that were missed: skip, once or all.")] = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change when a schedule starts; what is left out stays. From then on it acts as you."""
+    body: dict[str, Any] = {
+        "title": title,
+        "cron": cron,
+        "timezone": timezone,
+        "event_type": event,
+        "conditions": dict(_pair(item) for item in when) if when else None,
+        "jitter_seconds": jitter,
+        "missed": missed,
+    }
+    body = {name: value for name, value in body.items() if value is not None}
+    if not body:
+        raise Invalid("cli.nothing_to_change", "Nothing is to be changed.", hint="Give an option such as --cron.")
+    with session(url, token, as_json) as here:
+        found = here.client.put(f"/api/v1/triggers/{ident}", body)
+        if as_json:
+            here.out.json(found)
+        here.out.say(f"{found['title']} is changed.")
+
+
+def upgrade(
+    ident: Ident,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Another answer: name=value, repeatable; JSON for lists.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what its runs would do.")] = False,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a schedule run its golden path as it is now. From then on it acts as you."""
+    with session(url, token, as_json) as here:
+        found = here.client.get(f"/api/v1/triggers/{ident}")
+        if not found["template_ref"]:
+            raise Invalid("cli.no_template", f"{found['title']} runs no golden path.")
+        ref = parse_ref(found["template_ref"])
+        form = here.client.get(f"/api/v1/templates/{ref.namespace}/{ref.name}")
+        changed = read_values(types_of([step["schema"] for step in form["steps"]]), None, set_ or [])
+        body = {"values": {**found["inputs"], **changed}}
+        path = f"/api/v1/schedules/{ident}/version"
+        if plan:
+            planned = here.client.post(f"{path}/plan", body)["plan"]
+            if as_json:
+                here.out.json(planned)
+            elif planned is None:
+                here.out.say("The answers fit. What its runs do depends on the event.")
+            else:
+                show_plan(here.out, planned)
+            return
+        made = here.client.put(path, body)
+        if as_json:
+            here.out.json(made)
+        same = found["template_version"] == made["template_version"]
+        here.out.say(f"{made['title']} runs {'the same' if same else 'the newest'} version of {ref.name}.")
 
 
 def pause(ident: Ident, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:

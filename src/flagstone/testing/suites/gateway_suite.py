@@ -23,7 +23,7 @@ from flagstone.contracts.approvals import ApprovalQuery
 from flagstone.contracts.gateway import DeploymentQuery, RunGateway, RunQuery
 from flagstone.contracts.repositories import MergeChangeRequest, OpenChangeRequest
 from flagstone.contracts.runs import RunEvent, RunRequest, RunView, StepDefinition, WorkflowDefinition
-from flagstone.contracts.triggers import NewTrigger
+from flagstone.contracts.triggers import NewTrigger, TriggerChange
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound
 from flagstone.kernel.ids import new_id
@@ -432,6 +432,10 @@ class GatewaySuite:
         )
         assert made.id in {item.id for item in gateway.list_triggers(VIEWER, kind="schedule").items}
         assert not gateway.get_trigger(made.id, VIEWER).may_change
+        with pytest.raises(Denied):
+            gateway.change_trigger(made.id, TriggerChange(title="Theirs"), STRANGER)
+        change = TriggerChange(title="Renamed", request=wanted.request)
+        assert gateway.change_trigger(made.id, change, DEVELOPER).title == "Renamed"
         paused = gateway.pause_trigger(made.id, DEVELOPER, paused=True)
         assert (paused.paused, paused.upcoming) == (True, ())
         with pytest.raises(Denied):

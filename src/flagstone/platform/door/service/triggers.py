@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flagstone.contracts.runs import RunView
-from flagstone.contracts.triggers import NewTrigger, TriggerKind, TriggerView
+from flagstone.contracts.triggers import NewTrigger, TriggerChange, TriggerKind, TriggerView
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
 from flagstone.platform.triggers import TriggerService
@@ -32,6 +32,10 @@ class LocalTriggers:
     def create_trigger(self, wanted: NewTrigger, actor: Principal) -> TriggerView:
         """Make one."""
         return self._triggers.create(wanted, actor)
+
+    def change_trigger(self, trigger_id: str, change: TriggerChange, actor: Principal) -> TriggerView:
+        """Change when it starts or what it runs."""
+        return self._triggers.change(trigger_id, change, actor)
 
     def pause_trigger(self, trigger_id: str, actor: Principal, *, paused: bool) -> TriggerView:
         """Pause it, or let it go on."""

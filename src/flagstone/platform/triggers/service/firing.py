@@ -19,7 +19,7 @@ from flagstone.kernel.actor import Principal
 from flagstone.kernel.clock import Now, utc_now
 from flagstone.kernel.errors import Conflict, Denied, FlagstoneError, Invalid, NotFound
 from flagstone.platform.runs import RunService
-from flagstone.platform.triggers.model import Trigger
+from flagstone.platform.triggers.model import Fired, Trigger
 from flagstone.platform.triggers.store import TriggerStore
 from flagstone.platform.workflows import WorkflowService
 from flagstone.toolkit.templating import render_value
@@ -29,6 +29,8 @@ log = logging.getLogger("flagstone.triggers")
 GRACE = timedelta(minutes=5)
 """A due time that is not older than this was not missed, only late."""
 _AT_ONCE = 100
+_TITLE = 500
+"""Characters of the title of a run."""
 _REFUSED = (Denied, Invalid, Conflict, NotFound)
 
 
@@ -90,6 +92,8 @@ class Firing:
             seen = {"event": event.model_dump(mode="json")}
             inputs = render_value(dict(request.inputs), seen, lenient=False, field="inputs")
             changes["inputs"] = inputs if isinstance(inputs, Mapping) else {}
+            title = str(render_value(request.workflow.title, seen, field="title"))
+            changes["workflow"] = request.workflow.model_copy(update={"title": title[:_TITLE]})
         return self._workflows.submit(request.model_copy(update=changes), actor)
 
     def _outcome(self, trigger: Trigger, key: str, event: Event | None = None) -> dict[str, Any]:
@@ -100,6 +104,9 @@ class Firing:
         except _REFUSED as error:
             found["last_error"] = " ".join(filter(None, [error.message, *map(str, error.problems)]))[:2000]
             log.warning("%s was not started: %s", trigger.title, error.message)
+        kind, subject = (event.type, event.subject) if event else ("", "")
+        run_id, why = found.get("last_run"), found["last_error"]
+        self._store.fired(Fired(key, trigger.id, found["last_at"], kind, subject[:500], run_id, why))
         return found
 
     def _maker(self, trigger: Trigger) -> Principal:

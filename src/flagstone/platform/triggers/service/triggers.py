@@ -1,11 +1,12 @@
-"""Making, seeing, pausing, running and deleting triggers."""
+"""Making, seeing, changing, pausing, running and deleting triggers."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 from flagstone.contracts.runs import RunView
-from flagstone.contracts.triggers import NewTrigger, TriggerKind, TriggerView
+from flagstone.contracts.triggers import FiringView, NewTrigger, TriggerChange, TriggerKind, TriggerView
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import AuditLog
 from flagstone.kernel.actor import Principal
@@ -20,6 +21,9 @@ from flagstone.platform.triggers.store import TriggerStore
 from flagstone.platform.workflows import WorkflowService
 
 _SHOWN = 5
+_FIRINGS = 20
+_CLEARED: dict[str, object] = {"plan_digest": None, "idempotency_key": None, "files": {}, "rerun_of": None}
+"""What a request that is kept does not keep."""
 
 
 class TriggerService:
@@ -61,7 +65,18 @@ class TriggerService:
     def get(self, trigger_id: str, actor: Principal) -> TriggerView:
         """One of them. Raises NotFound."""
         self._access.check(actor, READ)
-        return self._view(self._need(trigger_id), actor)
+        found = self._view(self._need(trigger_id), actor)
+        firings = tuple(
+            FiringView(
+                at=item.at,
+                event_type=item.event_type,
+                event_subject=item.event_subject,
+                run_id=item.run_id,
+                error=item.error,
+            )
+            for item in self._store.firings(trigger_id, _FIRINGS)
+        )
+        return found.model_copy(update={"firings": firings})
 
     def create(self, wanted: NewTrigger, actor: Principal) -> TriggerView:
         """Make one that acts as this person.
@@ -70,44 +85,66 @@ class TriggerService:
         """
         self._access.check(actor, CREATE, owner=wanted.request.owner)
         if wanted.request.secrets:
-            raise Invalid(
-                "triggers.no_secrets",
-                "A run that starts by itself cannot be given secrets.",
-                hint="Let the template use one that an administrator put into the vault.",
-            )
-        if wanted.kind == "schedule":
-            check_time(wanted.cron, wanted.timezone)
-            # What is wrong with the answers is told now, not at night.
-            self._workflows.plan(wanted.request, actor)
-        elif not wanted.event_type:
-            problem = Problem("an event trigger needs the type of the event", field="event_type")
-            raise Invalid("triggers.no_event_type", "The trigger waits for nothing.", problems=[problem])
+            raise self._no_secrets()
         trigger = self._new(wanted, actor)
+        self._check(trigger, actor)
         with self._store.db.write():
             self._store.add(trigger)
             detail = {"title": trigger.title, "kind": trigger.kind, "template": trigger.request.workflow.template_ref}
             self._audit.record(actor, CREATE, f"trigger:{trigger.id}", detail=detail)
         return self._view(trigger, actor)
 
+    def change(self, trigger_id: str, wanted: TriggerChange, actor: Principal) -> TriggerView:
+        """Change when it starts or what it runs: from then on it acts as this person. Raises what making does."""
+        trigger = self._own(trigger_id, actor)
+        given = {name: getattr(wanted, name) for name in wanted.model_fields_set if name != "request"}
+        given = {name: value for name, value in given.items() if value is not None}
+        if wanted.request is not None:
+            if wanted.request.secrets:
+                raise self._no_secrets()
+            given["request"] = wanted.request.model_copy(update=_CLEARED)
+        changed = replace(trigger, **given, principal=actor, known_here=self._firing.knows(actor))
+        self._check(changed, actor)
+        following = None if trigger.paused else changed.due_after(self._now())
+        with self._store.db.write():
+            self._store.replace(replace(changed, next_at=following))
+            detail = {"changed": sorted(given), "acted_as": trigger.principal.id}
+            self._audit.record(actor, CHANGE, f"trigger:{trigger.id}", detail=detail)
+        return self.get(trigger.id, actor)
+
+    def _check(self, trigger: Trigger, actor: Principal) -> None:
+        self._access.check(actor, CREATE, owner=trigger.request.owner)
+        if trigger.kind == "schedule":
+            check_time(trigger.cron, trigger.timezone)
+            # What is wrong with the answers is told now, not at night.
+            self._workflows.plan(trigger.request, actor)
+        elif not trigger.event_type:
+            problem = Problem("an event trigger needs the type of the event", field="event_type")
+            raise Invalid("triggers.no_event_type", "The trigger waits for nothing.", problems=[problem])
+
+    @staticmethod
+    def _no_secrets() -> Invalid:
+        return Invalid(
+            "triggers.no_secrets",
+            "A run that starts by itself cannot be given secrets.",
+            hint="Let the template use one that an administrator put into the vault.",
+        )
+
     def _new(self, wanted: NewTrigger, actor: Principal) -> Trigger:
         now = self._now()
-        cleared: dict[str, object] = {"plan_digest": None, "idempotency_key": None, "files": {}, "rerun_of": None}
         given = wanted.model_dump(exclude={"request"})
         trigger = Trigger(
             **given,
             id=new_id(),
-            request=wanted.request.model_copy(update=cleared),
+            request=wanted.request.model_copy(update=_CLEARED),
             principal=actor,
             known_here=self._firing.knows(actor),
             paused=False,
             created_at=now,
         )
-        return self._at(trigger, trigger.due_after(now))
-
-    @staticmethod
-    def _at(trigger: Trigger, due: object) -> Trigger:
-        values = {name: getattr(trigger, name) for name in trigger.__slots__}
-        return Trigger(**{**values, "next_at": due})
+        if trigger.kind == "schedule":
+            check_time(trigger.cron, trigger.timezone)
+        return replace(trigger, next_at=trigger.due_after(now))
 
     def pause(self, trigger_id: str, actor: Principal, *, paused: bool) -> TriggerView:
         """Pause it, or let it go on from now."""
@@ -164,6 +201,7 @@ class TriggerService:
             conditions=dict(trigger.conditions),
             workflow=request.workflow.title,
             template_ref=request.workflow.template_ref,
+            template_version=request.workflow.version,
             inputs=dict(request.inputs),
             subjects=request.subjects,
             owner=request.owner,

@@ -13,11 +13,11 @@ import pytest
 import flagstone.platform.triggers as slice_
 from flagstone.contracts.gateway import RunQuery
 from flagstone.contracts.runs import RunRequest
-from flagstone.contracts.triggers import NewTrigger
+from flagstone.contracts.triggers import NewTrigger, TriggerChange
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Denied, Invalid, NotFound, Unavailable
 from flagstone.platform.runs.tests.harness import Harness
-from flagstone.platform.triggers import PERMISSIONS, TriggerService
+from flagstone.platform.triggers import PERMISSIONS, TriggerService, store
 from flagstone.platform.triggers.service import Firing
 from flagstone.platform.triggers.store import TriggerStore, metadata
 from flagstone.platform.workflows import PERMISSIONS as PLANS
@@ -277,3 +277,70 @@ def test_inputs_that_cannot_be_rendered_are_said_and_start_nothing(world):
     world.firing.heard(event(world, branch="main"))
     assert world.started(made) == []
     assert world.view(made).last_error
+
+
+def test_the_last_firings_are_remembered_with_their_runs_and_why_one_started_nothing(world, monkeypatch):
+    made = world.make(kind="event", cron="", event_type="repository.pushed", text="${{ event.data.branch }}")
+    world.firing.heard(event(world, subject="acme/shop", branch="main"))
+    world.moment += timedelta(minutes=1)
+    world.people.add(ANN).disabled = True
+    world.store.change(made.id, {"known_here": 1})
+    refused = event(world, subject="acme/cart", branch="main")
+    for _ in range(2):
+        world.firing.heard(refused)
+    last, first = world.view(made).firings
+    assert (last.event_subject, last.run_id, "no account" in last.error) == ("acme/cart", None, True)
+    (run,) = world.started(made)
+    assert (first.event_type, first.event_subject, first.run_id) == ("repository.pushed", "acme/shop", run.id)
+    monkeypatch.setattr(store, "KEPT", 5)
+    for number in range(8):
+        world.moment += timedelta(minutes=1)
+        world.firing.heard(event(world, subject=f"acme/{number}", branch="main"))
+    assert len(world.store.firings(made.id, 1000)) == 5
+    assert world.view(made).firings[0].event_subject == "acme/7"
+    world.triggers.delete(made.id, ANN)
+    assert world.store.firings(made.id, 10) == []
+
+
+def test_who_changes_what_it_runs_or_when_becomes_the_one_it_acts_as(world):
+    made = world.make()
+    world.at(1)
+    world.firing.tick()
+    with pytest.raises(Denied):
+        world.triggers.change(made.id, TriggerChange(title="Mine now"), BOB)
+    with pytest.raises(Invalid):
+        world.triggers.change(made.id, TriggerChange(cron="never"), EVE)
+    given = RunRequest.model_validate({**made_request("changed"), "secrets": {"token": "x"}})
+    with pytest.raises(Invalid, match="secrets"):
+        world.triggers.change(made.id, TriggerChange(request=given), EVE)
+    assert world.view(made).cron == "0 * * * *"
+    change = TriggerChange(cron="30 * * * *", request=RunRequest.model_validate(made_request("changed")))
+    changed = world.triggers.change(made.id, change, EVE)
+    assert (changed.actor, changed.title, changed.cron, changed.template_version) == (
+        EVE.id,
+        "Every hour",
+        "30 * * * *",
+        "v2",
+    )
+    assert (changed.inputs, changed.last_run) == ({"text": "changed"}, world.started(made)[0].id)
+    world.at(1, 1801)
+    assert world.firing.tick() == 1
+    assert world.started(made)[0].actor == EVE.id
+    world.triggers.pause(made.id, EVE, paused=True)
+    assert world.triggers.change(made.id, TriggerChange(cron="0 1 * * *"), EVE).paused
+    world.at(48)
+    assert world.firing.tick() == 0
+
+
+def made_request(text):
+    steps = [{"id": "s", "name": "Say", "action": "speak", "input": {"text": "${{ parameters.text }}"}}]
+    workflow = {"name": "test", "title": "A test", "version": "v2", "steps": steps}
+    return {"workflow": workflow, "inputs": {"text": text}, "owner": OWNERS}
+
+
+def test_a_run_is_named_after_its_event(world):
+    request = made_request("${{ event.subject }}")
+    request["workflow"]["title"] = "A test: ${{ event.subject }}"
+    made = world.make(kind="event", cron="", event_type="repository.pushed", request=request)
+    world.firing.heard(event(world, subject="acme/shop"))
+    assert [run.title for run in world.started(made)] == ["A test: acme/shop"]
