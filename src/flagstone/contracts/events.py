@@ -8,7 +8,6 @@ from pydantic import Field
 
 from flagstone.contracts.base import JSON, Wire
 
-
 TRIGGERING: dict[str, tuple[str, ...]] = {
     "repository.pushed": ("repository", "branch", "before", "after", "paths"),
     "repository.deleted": ("repository",),
@@ -29,7 +28,9 @@ class Event(Wire):
     ``repository.deleted`` {repository},
     ``repository.change.opened``, ``….merged`` and ``….closed`` {repository, number, title, branch, base, head,
     merge_commit},
-    ``run.changed`` {state, title, number, template_ref, owner}, ``approval.requested`` {run, number, title, of, owner,
+    ``run.changed`` {state, title, number, template_ref, owner, trigger},
+    ``batch.changed`` {state, title, template_ref, total, succeeded, failed, by},
+    ``approval.requested`` {run, number, title, of, owner,
     by_name, message, expires_at}, ``approval.decided`` {run, number, title, state, owner, requested_by, by_name,
     comment}, ``deployment.changed`` {entity_ref, environment, state, message}.
     """

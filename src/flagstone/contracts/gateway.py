@@ -14,9 +14,10 @@ from typing import Any, Protocol
 from flagstone.contracts.actions import ActionSpec
 from flagstone.contracts.approvals import ApprovalDoor
 from flagstone.contracts.base import Wire
+from flagstone.contracts.batches import BatchDoor
 from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
 from flagstone.contracts.events import Event
-from flagstone.contracts.nobody import NoApprovals, NoChangeRequests, NoTriggers
+from flagstone.contracts.nobody import NoApprovals, NoBatches, NoChangeRequests, NoTriggers
 from flagstone.contracts.plans import Plan
 from flagstone.contracts.repositories import ChangeRequestDoor, CommitView, FileContent, RepositoryView, TreeEntry
 from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView, StepOutcome
@@ -72,7 +73,7 @@ class DeploymentQuery(Wire):
     limit: int | None = None
 
 
-class RunGateway(ApprovalDoor, ChangeRequestDoor, TriggerDoor, Protocol):
+class RunGateway(ApprovalDoor, BatchDoor, ChangeRequestDoor, TriggerDoor, Protocol):
     """See the module. Every method may raise Unavailable (no platform), Denied or NotFound."""
 
     def info(self) -> GatewayInfo:
@@ -167,7 +168,7 @@ class RunGateway(ApprovalDoor, ChangeRequestDoor, TriggerDoor, Protocol):
         """Events after a cursor; waits up to ``wait`` seconds for the first one. For the portal's own reader."""
 
 
-class NoPlatform(NoApprovals, NoChangeRequests, NoTriggers):
+class NoPlatform(NoApprovals, NoBatches, NoChangeRequests, NoTriggers):
     """A portal without a platform: lists are empty and explain themselves, everything that would act says why it
     cannot.
     """

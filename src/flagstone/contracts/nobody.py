@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flagstone.contracts.approvals import ApprovalQuery, ApprovalVerdict, ApprovalView
+from flagstone.contracts.batches import BatchItemView, BatchState, BatchVerb, BatchView, ItemState, NewBatch
 from flagstone.contracts.plans import Plan
 from flagstone.contracts.repositories import (
     BranchView,
@@ -54,6 +55,45 @@ class NoApprovals(Nobody):
         raise self._refuse()
 
     def delegate_approval(self, approval_id: str, actor: Principal, to: str) -> ApprovalView:
+        """Refuses."""
+        raise self._refuse()
+
+
+class NoBatches(Nobody):
+    """See ``flagstone.contracts.batches.BatchDoor``."""
+
+    def list_batches(
+        self,
+        actor: Principal,
+        *,
+        state: tuple[BatchState, ...] = (),
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Page[BatchView]:
+        """There are none."""
+        return Page(())
+
+    def get_batch(self, batch_id: str, actor: Principal) -> BatchView:
+        """Refuses."""
+        raise self._refuse()
+
+    def batch_items(
+        self,
+        batch_id: str,
+        actor: Principal,
+        *,
+        state: tuple[ItemState, ...] = (),
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Page[BatchItemView]:
+        """Refuses."""
+        raise self._refuse()
+
+    def start_batch(self, wanted: NewBatch, actor: Principal) -> BatchView:
+        """Refuses."""
+        raise self._refuse()
+
+    def change_batch(self, batch_id: str, verb: BatchVerb, actor: Principal) -> BatchView:
         """Refuses."""
         raise self._refuse()
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from flagstone.builtin.http_gateway.approvals import HttpApprovals
+from flagstone.builtin.http_gateway.batches import HttpBatches
 from flagstone.builtin.http_gateway.calls import told
 from flagstone.builtin.http_gateway.changes import HttpChangeRequests
 from flagstone.builtin.http_gateway.triggers import HttpTriggers
@@ -27,7 +28,7 @@ from flagstone.kernel.paging import Page
 _READER = system("portal")
 
 
-class HttpGateway(HttpApprovals, HttpChangeRequests, HttpTriggers):
+class HttpGateway(HttpApprovals, HttpBatches, HttpChangeRequests, HttpTriggers):
     """See ``flagstone.contracts.gateway.RunGateway``."""
 
     def close(self) -> None:

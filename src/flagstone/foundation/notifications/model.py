@@ -19,6 +19,8 @@ TOPICS = {
     "approval.decided": "A request for approval is decided",
     "run.failed": "A run failed",
     "run.succeeded": "A run succeeded",
+    "batch.stopped": "A batch stopped because runs of it failed",
+    "batch.ended": "A batch ended",
     "message": "A step of a run says something",
     "test": "A try of a channel",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flagstone.contracts.gateway import RunGateway
 from flagstone.foundation.events import PlatformEvents
 from flagstone.platform.approvals import ApprovalService
+from flagstone.platform.batches import BatchService
 from flagstone.platform.deployments import DeploymentService
 from flagstone.platform.door import api
 from flagstone.platform.door.permissions import PERMISSIONS
@@ -34,6 +35,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         changes=deps.get(ChangeService),
         approvals=deps.get(ApprovalService),
         triggers=deps.get(TriggerService),
+        batches=deps.get(BatchService),
         events=deps.get(PlatformEvents),
         repo_hosts=elsewhere.names if elsewhere else (),
     )

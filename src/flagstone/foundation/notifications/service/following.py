@@ -7,6 +7,9 @@ from flagstone.foundation.notifications.model import Notification
 from flagstone.foundation.notifications.service.notifier import Notifier
 
 
+_BATCH = {"stopped": "stopped", "succeeded": "succeeded", "failed": "ended with failures", "cancelled": "cancelled"}
+
+
 class Follower:
     """Handles events; the same one again tells nobody twice."""
 
@@ -26,6 +29,11 @@ def in_words(event: Event) -> Notification | None:
         return _requested(event)
     if event.type == "approval.decided":
         return _decided(event)
+    if event.type == "batch.changed" and event.data.get("state") in _BATCH:
+        return _batch(event)
+    # Of the many runs of a batch nobody is told one by one: the batch itself tells.
+    if event.type == "run.changed" and event.data.get("trigger") == "batch":
+        return None
     if event.type == "run.changed" and event.data.get("state") in ("failed", "succeeded"):
         return _ended(event)
     return None
@@ -74,6 +82,21 @@ def _ended(event: Event) -> Notification:
         accounts=(event.actor,),
         facts=(("Run", str(number)), ("State", state)),
         owner=_text(event, "owner") or None,
+    )
+
+
+def _batch(event: Event) -> Notification:
+    state = _text(event, "state")
+    failed, succeeded, total = (event.data.get(name) or 0 for name in ("failed", "succeeded", "total"))
+    stopped = state == "stopped"
+    return Notification(
+        "batch.stopped" if stopped else "batch.ended",
+        f"Batch {_BATCH[state]}: {event.data['title']}",
+        "No more runs are started until somebody lets it go on." if stopped else "",
+        f"/batches/{event.subject}",
+        accounts=(event.actor,),
+        without=(by,) if (by := _text(event, "by")) else (),
+        facts=(("Entities", str(total)), ("Succeeded", str(succeeded)), ("Failed", str(failed))),
     )
 
 

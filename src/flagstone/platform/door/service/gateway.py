@@ -16,8 +16,10 @@ from flagstone.foundation.events import PlatformEvents
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
 from flagstone.platform.approvals import ApprovalService
+from flagstone.platform.batches import BatchService
 from flagstone.platform.deployments import DeploymentService
 from flagstone.platform.door.service.approvals import LocalApprovals
+from flagstone.platform.door.service.batches import LocalBatches
 from flagstone.platform.door.service.changes import LocalChangeRequests
 from flagstone.platform.door.service.triggers import LocalTriggers
 from flagstone.platform.environments import EnvironmentService
@@ -27,7 +29,7 @@ from flagstone.platform.triggers import TriggerService
 from flagstone.platform.workflows import WorkflowService
 
 
-class LocalGateway(LocalApprovals, LocalChangeRequests, LocalTriggers):
+class LocalGateway(LocalApprovals, LocalBatches, LocalChangeRequests, LocalTriggers):
     """See ``flagstone.contracts.gateway.RunGateway``."""
 
     def __init__(
@@ -44,6 +46,7 @@ class LocalGateway(LocalApprovals, LocalChangeRequests, LocalTriggers):
         changes: ChangeService,
         approvals: ApprovalService,
         triggers: TriggerService,
+        batches: BatchService,
         events: PlatformEvents,
         repo_hosts: tuple[str, ...] = (),
     ) -> None:
@@ -58,6 +61,7 @@ class LocalGateway(LocalApprovals, LocalChangeRequests, LocalTriggers):
         self._changes = changes
         self._approvals = approvals
         self._triggers = triggers
+        self._batches = batches
         self._events = events
         self._repo_hosts = repo_hosts
 

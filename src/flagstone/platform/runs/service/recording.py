@@ -165,6 +165,7 @@ class Recorder:
             "number": run.number,
             "template_ref": run.workflow.template_ref,
             "owner": run.owner,
+            "trigger": run.trigger,
         }
         self._outbox.publish("run.changed", run.id, data, actor=run.principal.id)
         self.db.after_commit(lambda: self._signals.notify("runs"))

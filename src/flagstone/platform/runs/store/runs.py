@@ -107,6 +107,12 @@ class RunStore:
             wanted = select(runs.c.id, runs.c.state, runs.c.last_seq).where(runs.c.id.in_(run_ids))
             return {row.id: (row.state, row.last_seq) for row in conn.execute(wanted)}
 
+    def states_of(self, run_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """(state, what its error says) of many runs at once."""
+        with self._db.read() as conn:
+            wanted = select(runs.c.id, runs.c.state, runs.c.error).where(runs.c.id.in_(run_ids))
+            return {row.id: (row.state, str((row.error or {}).get("detail", ""))) for row in conn.execute(wanted)}
+
     def page(self, query: RunQuery) -> Page[RunRecord]:
         """A page, newest first."""
         limit = clamp_limit(query.limit)

@@ -28,6 +28,10 @@ class WorkflowService:
         self._access.check(actor, PLAN)
         return self._planner.plan(checked(request, self._registry), actor)
 
+    def check(self, request: RunRequest) -> RunRequest:
+        """The request as it would be started, with its defaults. Raises Invalid with everything that is wrong."""
+        return checked(request, self._registry)
+
     def submit(self, request: RunRequest, actor: Principal) -> RunView:
         """Start a run.
 
