@@ -17,11 +17,14 @@ from flagstone.app.rooms import load_settings
 from flagstone.contracts.gateway import RunGateway, RunQuery
 from flagstone.contracts.runs import ENDED, RunView
 from flagstone.contracts.triggers import NewTrigger
+from flagstone.entrypoints.datafolder import DataFolder
+from flagstone.entrypoints.example import expect_triggers, make_triggers
 from flagstone.foundation.events import PlatformEvents
 from flagstone.foundation.identity import IdentityService
 from flagstone.kernel.actor import Principal
 from flagstone.portal.catalog import CatalogService
 from flagstone.portal.golden_paths import GoldenPathService
+from flagstone.portal.schedules import ScheduleService
 from flagstone.portal.upgrades import UpgradeService
 from flagstone.testing.client import Client
 from flagstone.testing.people import CHEAP, Person, people
@@ -46,7 +49,7 @@ class Acme:
     def __init__(self, folder: Path, acme: Path) -> None:
         overrides = {
             "server.data_dir": str(folder / "data"),
-            "catalog.locations": [{"type": "file", "target": str(acme / "catalog-info.yaml")}],
+            "catalog.extra_locations": [{"type": "file", "target": str(acme / "catalog-info.yaml")}],
             "sources.allowed_folders": [str(acme)],
             "identity.password_memory_kib": CHEAP.password_memory_kib,
             "identity.password_rounds": CHEAP.password_rounds,
@@ -242,6 +245,29 @@ def test_a_schedule_says_that_its_golden_path_is_newer_and_is_moved_on_after_a_l
     assert moved.actor_name == "Mona"
     assert "newer version" not in browser.get(href).text
     assert browser.post(f"{href}/delete").status_code == 303
+
+
+def test_the_example_brings_one_schedule_and_one_event_trigger_once(world: Acme, tmp_path: Path) -> None:
+    identity = world.app.deps.get(IdentityService)
+    identity.ensure_bootstrap("http://127.0.0.1")
+    service = world.app.deps.get(ScheduleService)
+    folder = DataFolder(tmp_path)
+    make_triggers(world.app, folder)
+    assert service.list(ADA).items == ()
+    expect_triggers(folder)
+    make_triggers(world.app, folder)
+    by_clock, on_event = service.list(ADA).items
+    assert (by_clock.kind, by_clock.paused, by_clock.cron) == ("schedule", False, "0 7 * * 1")
+    assert (on_event.kind, on_event.paused, on_event.event_type) == ("event", True, "repository.change.merged")
+    # Killed before it was written down that they are made.
+    expect_triggers(folder)
+    make_triggers(world.app, folder)
+    assert len(service.list(ADA).items) == 2
+    admin = identity.principal_of(identity.accounts.get("admin"))
+    for item in service.list(ADA).items:
+        service.delete(admin, item.id)
+    make_triggers(world.app, folder)
+    assert service.list(ADA).items == ()
 
 
 def test_the_service_is_remembered_and_at_the_current_version(world: Acme) -> None:

@@ -9,7 +9,6 @@ import logging
 import socket
 import threading
 import time
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,8 @@ from flagstone.app.build import Application, build
 from flagstone.app.rooms import Rooms, load_settings
 from flagstone.contracts.locations import guess_type
 from flagstone.entrypoints.datafolder import DataFolder
-from flagstone.foundation.identity import FIRST_ADMIN, IdentityService
-from flagstone.kernel.actor import system
+from flagstone.entrypoints.example import example_folder, expect_triggers, make_triggers, match_administrator
+from flagstone.foundation.identity import IdentityService
 from flagstone.kernel.errors import Conflict, Invalid
 from flagstone.toolkit.memory import few_heaps
 from flagstone.toolkit.settings.server import ServerSettings
@@ -72,15 +71,6 @@ class Progress:
             self._console.print(text, soft_wrap=True)
 
 
-def example_folder() -> Path | None:
-    """The example organisation: inside the installed package, or beside the sources of a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "_examples" / "acme", package.parent.parent / "examples" / "acme"):
-        if (folder / "catalog-info.yaml").is_file():
-            return folder
-    return None
-
-
 def run(options: StartOptions) -> None:
     """Start and serve until told to stop. Raises FlagstoneError for anything wrong at start."""
     few_heaps()
@@ -103,7 +93,7 @@ def run(options: StartOptions) -> None:
     progress.step(f"Flagstone {__version__} with {_rooms(options.rooms)}, data in {folder.path}")
     if app.migrate():
         progress.step("Databases are up to date")
-    _serve(app, listener, lambda: _welcome(app, options, progress))
+    _serve(app, listener, lambda: _welcome(app, options, folder, progress))
 
 
 def _rooms(rooms: Rooms) -> str:
@@ -129,6 +119,8 @@ def _locations(options: StartOptions, folder: DataFolder) -> dict[str, Any]:
     example = options.example if options.example is not None else known.get("example", options.friendly)
     locations: list[str] = list(dict.fromkeys([*known.get("locations", []), *options.locations]))
     hosts: list[str] = list(dict.fromkeys([*known.get("allow_hosts", []), *options.allow_hosts]))
+    if example and not known:
+        expect_triggers(folder)
     folder.remember(example=bool(example), locations=locations, allow_hosts=hosts)
     folders: list[str] = []
     found: list[dict[str, str]] = []
@@ -215,18 +207,6 @@ def base_url(app: Application) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{app.server.port}"
 
 
-def _match_administrator(app: Application, identity: IdentityService) -> None:
-    """In a new example organisation, make the first administrator one of its people."""
-    acme = example_folder()
-    loaded = {item.get("target") for item in app.settings.value("catalog.extra_locations") or ()}
-    if acme is None or str(acme / "catalog-info.yaml") not in loaded:
-        return
-    person = tomllib.loads((acme / "example.toml").read_text(encoding="utf-8")).get("administrator")
-    account = identity.accounts.get(FIRST_ADMIN)
-    if person and account.entity_ref is None:
-        identity.accounts.change(FIRST_ADMIN, actor=system("example"), entity_ref=person)
-
-
 def _tell_of_catalog(app: Application, progress: Progress) -> None:
     """Say when what the settings name has been read: the first start reads it while people sign in already."""
     # The catalog is not there when the platform is served alone; this runs in `flagstone up` only.
@@ -243,14 +223,14 @@ def _tell_of_catalog(app: Application, progress: Progress) -> None:
         time.sleep(1)
 
 
-def _welcome(app: Application, options: StartOptions, progress: Progress) -> None:
+def _welcome(app: Application, options: StartOptions, folder: DataFolder, progress: Progress) -> None:
     url = base_url(app)
     identity = app.deps.get(IdentityService)
     if options.bootstrap_token_file is not None:
         identity.bootstrap_token(options.bootstrap_token_file)
     link = identity.ensure_bootstrap(url)
     if link and options.friendly:
-        _match_administrator(app, identity)
+        match_administrator(app, identity)
     progress.step(f"Serving on [bold]{url}[/]")
     progress.say()
     if link:
@@ -262,6 +242,7 @@ def _welcome(app: Application, options: StartOptions, progress: Progress) -> Non
     progress.say()
     if options.friendly:
         threading.Thread(target=_tell_of_catalog, args=(app, progress), daemon=True, name="progress").start()
+        threading.Thread(target=make_triggers, args=(app, folder), daemon=True, name="example").start()
     if not options.friendly:
         log.info("serving on %s", url)
         if link:

@@ -3,6 +3,6 @@
 The platform keeps schedules and event triggers and starts their runs; this slice only asks it to.
 """
 
-from flagstone.portal.schedules.service import ScheduleService
+from flagstone.portal.schedules.service import ScheduleService, When
 
-__all__ = ["ScheduleService"]
+__all__ = ["ScheduleService", "When"]
