@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from flagstone.kernel.actor import Principal
@@ -34,18 +36,37 @@ def _unpaged(query: CatalogQuery) -> CatalogQuery:
     return replace(query, sort="name", descending=False, cursor=None, limit=None, count=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one page has read already; a row that is not there is None."""
+
+    entities: dict[str, Entity] = field(default_factory=dict)
+    rows: dict[str, EntityRow | None] = field(default_factory=dict)
+
+
 class CatalogService:
     """Entities, lists, facets, relations. Reads only; every method is safe to call from any thread."""
 
     def __init__(self, store: CatalogStore, kinds: KindRegistry) -> None:
         self._store = store
         self.kinds = kinds
-        self.snapshot = store.db.snapshot
-        """What a thread reads inside is read over one connection: for pages, which ask much."""
+        self._kept = threading.local()
         self._counts: RevisionCache[int] = RevisionCache(_COUNTS_BYTES)
         self._facets: RevisionCache[Sequence[FacetValue]] = RevisionCache(_FACETS_BYTES)
         self._surveys: deque[tuple[object, Survey | None]] = deque(maxlen=_SURVEYS)
         self._everything: deque[tuple[object, Survey | None]] = deque(maxlen=1)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What a thread reads inside is read over one connection, and an entity once: for pages that ask much."""
+        with self._store.db.snapshot():
+            outer = getattr(self._kept, "seen", None)
+            if outer is None:
+                self._kept.seen = _Seen()
+            try:
+                yield
+            finally:
+                self._kept.seen = outer
 
     def get(self, ref: str, *, default_kind: str | None = None) -> Entity:
         """One entity. Raises NotFound (``catalog.no_entity``), Invalid (``refs.bad_ref``)."""
@@ -61,7 +82,13 @@ class CatalogService:
     def find(self, ref: str, *, default_kind: str | None = None) -> Entity | None:
         """One entity, or None. Raises Invalid (``refs.bad_ref``)."""
         wanted = str(parse_ref(ref, default_kind=default_kind))
-        return self._store.reader.entities([wanted]).get(wanted)
+        seen: _Seen | None = getattr(self._kept, "seen", None)
+        found = seen.entities.get(wanted) if seen is not None else None
+        if found is None:
+            found = self._store.reader.entities([wanted]).get(wanted)
+            if seen is not None and found is not None:
+                seen.entities[wanted] = found
+        return found
 
     def get_many(self, refs: Collection[str]) -> dict[str, Entity]:
         """Whole entities by ref, one query; those that are not there are left out."""
@@ -69,7 +96,15 @@ class CatalogService:
 
     def rows(self, refs: Collection[str]) -> dict[str, EntityRow]:
         """The short form of entities by ref, one query; those that are not there are left out."""
-        return self._store.reader.rows(refs)
+        seen: _Seen | None = getattr(self._kept, "seen", None)
+        if seen is None:
+            return self._store.reader.rows(refs)
+        wanted = {ref.lower() for ref in refs}
+        unknown = wanted - seen.rows.keys()
+        if unknown:
+            found = self._store.reader.rows(unknown)
+            seen.rows.update({ref: found.get(ref) for ref in unknown})
+        return {ref: row for ref in wanted if (row := seen.rows[ref]) is not None}
 
     def list(self, query: CatalogQuery) -> Page[EntityRow]:
         """A page of rows."""
@@ -145,7 +180,7 @@ class CatalogService:
     def related(self, ref: str, types: Collection[str] = ()) -> Sequence[RelatedEntity]:
         """The neighbours of an entity with what is known of them, by relation, then ref."""
         found = self._store.reader.relations([str(parse_ref(ref))], types)
-        rows = self._store.reader.rows({relation.target for relation in found})
+        rows = self.rows({relation.target for relation in found})
         return [RelatedEntity(relation.type, relation.target, rows.get(relation.target)) for relation in found]
 
     def graph(
@@ -186,7 +221,7 @@ class CatalogService:
             frontier = following
             if not frontier:
                 break
-        rows = self._store.reader.rows(distance)
+        rows = self.rows(distance)
         ordered = sorted(edges, key=lambda edge: (edge.source, edge.type, edge.target))
         return Graph(root, tuple(distance), rows, tuple(ordered), distance, len(hidden))
 

@@ -63,8 +63,10 @@ class EntityActions:
 
     def deployments(self, principal: Principal, ref: str) -> list[DeploymentView]:
         """Where an entity runs, in the order of the environments' promotion."""
-        order = {item.name: place for place, item in enumerate(self.gateway.list_environments(principal))}
         found = self.gateway.list_deployments(DeploymentQuery(entity_ref=ref, limit=_ALL), principal).items
+        if len(found) < 2:
+            return [*found]
+        order = {item.name: place for place, item in enumerate(self.gateway.list_environments(principal))}
         return sorted(
             found, key=lambda item: (order.get(item.environment, len(order)), item.environment, item.workload)
         )
