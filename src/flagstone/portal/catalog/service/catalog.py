@@ -27,6 +27,7 @@ Direction = Literal["both", "out", "in"]
 
 _COUNTS_BYTES = 1_000_000
 _FACETS_BYTES = 4_000_000
+_TITLES_BYTES = 500_000
 _SURVEYS = 2
 """How many lists of words are kept: one of ten thousand entities takes 4 MB, the largest 14 MB."""
 
@@ -52,6 +53,7 @@ class CatalogService:
         self.kinds = kinds
         self._kept = threading.local()
         self._counts: RevisionCache[int] = RevisionCache(_COUNTS_BYTES)
+        self._titles: RevisionCache[str] = RevisionCache(_TITLES_BYTES)
         self._facets: RevisionCache[Sequence[FacetValue]] = RevisionCache(_FACETS_BYTES)
         self._surveys: deque[tuple[object, Survey | None]] = deque(maxlen=_SURVEYS)
         self._everything: deque[tuple[object, Survey | None]] = deque(maxlen=1)
@@ -105,6 +107,17 @@ class CatalogService:
             found = self._store.reader.rows(unknown)
             seen.rows.update({ref: found.get(ref) for ref in unknown})
         return {ref: row for ref in wanted if (row := seen.rows[ref]) is not None}
+
+    def titles(self, refs: Collection[str]) -> dict[str, str]:
+        """What entities are called; empty for those that are not there. Remembered for the revision of the catalog."""
+        revision = self._store.revision()
+        found = {ref: title for ref in refs if (title := self._titles.get(revision, ref)) is not None}
+        missing = [ref for ref in refs if ref not in found]
+        rows = self.rows(missing) if missing else {}
+        for ref in missing:
+            found[ref] = rows[ref].title if ref in rows else ""
+            self._titles.put(revision, ref, found[ref], len(ref) + len(found[ref]))
+        return found
 
     def list(self, query: CatalogQuery) -> Page[EntityRow]:
         """A page of rows."""

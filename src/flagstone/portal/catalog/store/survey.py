@@ -29,6 +29,7 @@ class Survey:
         self._rows: Sequence[Row] = rows
         self._sound = sound
         self._tagged = tagged
+        self._by: list[Mapping[str, Sequence[Row]] | None] = [None] * _NUMBER
 
     def can_count(self, query: CatalogQuery, name: str = "") -> bool:
         """Whether the rows are enough for the facet ``name``, or for the number of a list."""
@@ -51,16 +52,39 @@ class Survey:
         return [FacetValue(value, number) for value, number in ordered[:limit]]
 
     def _matching(self, query: CatalogQuery, *, skip: str) -> Sequence[Row]:
-        rows = self._rows
+        asked: list[tuple[int, frozenset[str]]] = []
         for index, name in enumerate(FIELDS):
             values: Collection[str] | None = getattr(query, name)
-            if name == skip or values is None or (not values and name != "owners"):
-                continue
-            wanted = frozenset(self._sound(values))
+            if name != skip and values is not None and (values or name == "owners"):
+                asked.append((index, frozenset(self._sound(values))))
+        # The narrowest first: of those rows, the others are asked.
+        sized = [
+            (sum(len(rows) for value in wanted if (rows := self._of(index).get(value))), index, wanted)
+            for index, wanted in asked
+            if index != _TAGS
+        ]
+        rows = self._rows
+        if sized:
+            _, first, wanted = min(sized, key=lambda item: item[0])
+            rows = [row for value in wanted for row in self._of(first).get(value, ())]
+            asked.remove((first, wanted))
+        for index, wanted in asked:
             if index == _TAGS:
-                wanted = frozenset(row[_TAGS] for row in rows if not wanted.isdisjoint(row[_TAGS].lower().split()))
-            rows = [row for row in rows if row[index] in wanted]
+                found = {row[_TAGS] for row in rows if not wanted.isdisjoint(row[_TAGS].lower().split())}
+                rows = [row for row in rows if row[_TAGS] in found]
+            else:
+                rows = [row for row in rows if row[index] in wanted]
         return rows
+
+    def _of(self, index: int) -> Mapping[str, Sequence[Row]]:
+        """The rows by a field, put together when they are first asked for."""
+        known = self._by[index]
+        if known is None:
+            found: defaultdict[str, list[Row]] = defaultdict(list)
+            for row in self._rows:
+                found[row[index]].append(row)
+            known = self._by[index] = dict(found)
+        return known
 
 
 def _of_each_tag(numbers: Mapping[str, int]) -> defaultdict[str, int]:

@@ -288,8 +288,11 @@ class Listing:
         if key == "kind":
             return [(value.value, self._catalog.kinds.label(value.value), value.count) for value in all_values]
         if key == "owner":
-            links = links_of([value.value for value in all_values], self._catalog)
-            return [(value.value, links[value.value].label, value.count) for value in all_values]
+            titles = self._catalog.titles([value.value for value in all_values])
+            return [
+                (value.value, titles[value.value] or value.value.rpartition("/")[2], value.count)
+                for value in all_values
+            ]
         return [(value.value, value.value, value.count) for value in all_values]
 
 
