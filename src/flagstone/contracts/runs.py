@@ -65,6 +65,8 @@ class WorkflowDefinition(Wire):
     """Where relative URLs of steps resolve: the location reference (``type:target``) of the template's file."""
     parameters: JSON = None
     """The JSON Schema page or pages; inputs are validated against them again by the platform."""
+    secrets_schema: JSON = None
+    """JSON Schema that the secrets of a run have to fit; what does not fit is told without its value."""
     steps: tuple[StepDefinition, ...]
     output: dict[str, JSON] = Field(default_factory=dict)
     entities: dict[str, JSON] = Field(default_factory=dict)

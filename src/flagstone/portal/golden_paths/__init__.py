@@ -10,7 +10,16 @@ from flagstone.portal.golden_paths.model import GoldenPath, golden_path, unregis
 from flagstone.portal.golden_paths.model.cases import Case, golden_files, judge_case, judge_refusal, read_cases
 from flagstone.portal.golden_paths.model.checking import Finding
 from flagstone.portal.golden_paths.model.plans import PlanFacts, read_plan
-from flagstone.portal.golden_paths.service import DraftService, FormFieldRegistry, GoldenPathService, check_text
+from flagstone.portal.golden_paths.service import (
+    DraftService,
+    FormFieldRegistry,
+    GoldenPathService,
+    Pickers,
+    Prefills,
+    check_text,
+)
+from flagstone.portal.golden_paths.web.bodies import read_pairs
+from flagstone.portal.golden_paths.web.wizard import PlanView, plan_files
 
 __all__ = [
     "Case",
@@ -19,13 +28,18 @@ __all__ = [
     "FormFieldRegistry",
     "GoldenPath",
     "GoldenPathService",
+    "Pickers",
     "PlanFacts",
+    "PlanView",
+    "Prefills",
     "check_text",
     "golden_files",
     "golden_path",
     "judge_case",
     "judge_refusal",
+    "plan_files",
     "read_cases",
+    "read_pairs",
     "read_plan",
     "unregistered",
     "workflow",

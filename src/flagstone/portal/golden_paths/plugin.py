@@ -47,6 +47,8 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     deps.provide(drafts)
     deps.provide(registry)
     prefills = Prefills(catalog, gateway)
+    deps.provide(pickers)
+    deps.provide(prefills)
     parts = web.Parts(
         paths=paths,
         drafts=drafts,

@@ -117,6 +117,7 @@ class TriggerService:
         if trigger.kind == "schedule":
             check_time(trigger.cron, trigger.timezone)
             # What is wrong with the answers is told now, not at night.
+            self._workflows.check(trigger.request)
             self._workflows.plan(trigger.request, actor)
         elif not trigger.event_type:
             problem = Problem("an event trigger needs the type of the event", field="event_type")

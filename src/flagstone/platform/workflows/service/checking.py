@@ -9,21 +9,23 @@ from typing import Any
 from flagstone.contracts.runs import RunRequest, StepDefinition, WorkflowDefinition
 from flagstone.kernel.errors import Invalid, Problem
 from flagstone.platform.runs import ActionRegistry, syntax_fault
-from flagstone.toolkit.web.forms import answers, check, schema_fault
+from flagstone.toolkit.web.forms import answers, check, schema_fault, secret_faults
 
 _MAX_STEPS = 500
 _MAX_ID = 100
 
 
-def checked(request: RunRequest, registry: ActionRegistry) -> RunRequest:
+def checked(request: RunRequest, registry: ActionRegistry, *, complete: bool = True) -> RunRequest:
     """The request with the defaults of its parameters filled in.
 
-    Raises Invalid (``workflows.bad_request``) that lists every fault of definition and inputs.
+    Raises Invalid (``workflows.bad_request``) that lists every fault of definition, inputs and secrets. A plan can be
+    made without secrets: not ``complete``, those that are missing are no fault.
     """
     problems = [*_definition(request.workflow, registry)]
     pages = _pages(request.workflow.parameters)
     broken = list(_schemas(pages))
     problems += broken or _inputs(pages, request.inputs)
+    problems += _secrets(request, complete=complete)
     if problems:
         raise Invalid(
             "workflows.bad_request",
@@ -85,4 +87,19 @@ def _inputs(pages: list[dict[str, Any]], inputs: Mapping[str, Any]) -> list[Prob
         Problem(fault.message, field=f"inputs.{fault.name.replace('/', '.')}".rstrip("."))
         for page in pages
         for fault in check(page, dict(inputs))
+    ]
+
+
+def _secrets(request: RunRequest, *, complete: bool) -> list[Problem]:
+    """Never with a value: these problems are shown, kept and logged."""
+    schema = request.workflow.secrets_schema
+    if schema is None:
+        return []
+    fault = schema_fault(schema) if isinstance(schema, Mapping) else ([], "it is no object")
+    if fault is not None:
+        return [Problem(f"not a valid JSON Schema: {fault[1]}", field="workflow.secrets_schema")]
+    given = {name: value.get_secret_value() for name, value in request.secrets.items()}
+    return [
+        Problem(fault.message, field=f"secrets.{fault.name}".rstrip("."))
+        for fault in secret_faults(schema, given, complete=complete)
     ]

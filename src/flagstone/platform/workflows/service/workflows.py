@@ -26,7 +26,7 @@ class WorkflowService:
     def plan(self, request: RunRequest, actor: Principal) -> Plan:
         """What a run would change. Raises Invalid for a bad request; what would fail is a problem of the plan."""
         self._access.check(actor, PLAN)
-        return self._planner.plan(checked(request, self._registry), actor)
+        return self._planner.plan(checked(request, self._registry, complete=False), actor)
 
     def check(self, request: RunRequest) -> RunRequest:
         """The request as it would be started, with its defaults. Raises Invalid with everything that is wrong."""

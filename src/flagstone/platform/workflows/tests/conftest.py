@@ -60,6 +60,7 @@ class World(Harness):
                     "base": more.pop("base", f"file:{self.folder}/templates/python-web-service/template.yaml"),
                     "version": more.pop("version", ""),
                     "template_ref": "template:default/test",
+                    "secrets_schema": more.pop("secrets_schema", None),
                     "output": more.pop("output", {}),
                     "steps": [_step(number, step) for number, step in enumerate(steps, 1)],
                 },
@@ -83,6 +84,9 @@ class World(Harness):
 
     def plan(self, *arguments, actor=ANN, **more):
         return self.workflows.plan(self.request(*arguments, **more), actor)
+
+    def submit(self, *arguments, actor=ANN, **more):
+        return self.workflows.submit(self.request(*arguments, **more), actor)
 
 
 def _step(number, step):

@@ -231,6 +231,41 @@ def test_a_plan_does_not_show_secrets(world):
     assert "••••••" in plan.steps[0].changes[0].subject
 
 
+SECRETS = {
+    "type": "object",
+    "required": ["token"],
+    "additionalProperties": False,
+    "properties": {
+        "token": {"type": "string", "pattern": "^tok_[a-z]+$", "minLength": 20},
+        "stage": {"enum": ["canary-enum-a", "b"]},
+        "port": {"type": "integer"},
+    },
+}
+
+
+def test_secrets_are_checked_by_the_schema_of_the_template_and_never_said(world):
+    canary = "canary-77aa-unsaid"
+    wrong = {"token": canary, "stage": canary, "port": canary, "more": canary}
+    for call in (world.plan, world.submit):
+        with pytest.raises(Invalid) as refused:
+            call([{"input": {"text": "x"}}], secrets=wrong, secrets_schema=SECRETS)
+        told = {problem.field: problem.message for problem in refused.value.problems}
+        assert set(told) == {"secrets.token", "secrets.stage", "secrets.port", "secrets.more"}
+        assert canary not in f"{refused.value} {refused.value.problems}"
+        assert str(len(canary)) not in str(told)
+    assert world.plan([{"input": {"text": "x"}}], secrets_schema=SECRETS).problems == ()
+    with pytest.raises(Invalid) as refused:
+        world.submit([{"input": {"text": "x"}}], secrets_schema=SECRETS)
+    assert [(item.field, item.message) for item in refused.value.problems] == [
+        ("secrets.token", "This secret is missing.")
+    ]
+    good = {"token": "tok_abcdefghijklmnopqrst", "stage": "b"}
+    assert world.submit([{"input": {"text": "x"}}], secrets=good, secrets_schema=SECRETS).id
+    with pytest.raises(Invalid) as refused:
+        world.plan([{"input": {"text": "x"}}], secrets_schema={"type": "nonsense"})
+    assert refused.value.problems[0].field == "workflow.secrets_schema"
+
+
 def test_a_template_in_a_hosted_repository_reads_beside_itself(world):
     world.repositories.create(
         "acme/templates",

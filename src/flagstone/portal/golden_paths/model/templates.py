@@ -60,6 +60,14 @@ class GoldenPath:
         return tuple(item for item in (given if isinstance(given, list) else [given]) if isinstance(item, Mapping))
 
     @property
+    def secrets_schema(self) -> Mapping[str, Any] | None:
+        """What the secrets of a run have to fit (``spec.secrets.schema``)."""
+        spec = self.document.get("spec")
+        secrets = spec.get("secrets") if isinstance(spec, Mapping) else None
+        schema = secrets.get("schema") if isinstance(secrets, Mapping) else None
+        return schema if isinstance(schema, Mapping) else None
+
+    @property
     def recommended(self) -> bool:
         """Whether its owners recommend it."""
         return "recommended" in self.tags

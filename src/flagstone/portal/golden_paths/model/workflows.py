@@ -11,6 +11,7 @@ from flagstone.contracts.approvals import ApprovalRule, approver
 from flagstone.contracts.runs import StepDefinition, WorkflowDefinition
 from flagstone.kernel.errors import Invalid, Problem
 from flagstone.kernel.refs import parse_ref
+from flagstone.portal.golden_paths.model.durations import HINT, step_timeout
 from flagstone.portal.golden_paths.model.templates import GoldenPath
 from flagstone.toolkit.web.forms import parse_repo_url, settle
 
@@ -51,6 +52,7 @@ def workflow(path: GoldenPath, values: Mapping[str, Any]) -> WorkflowDefinition:
         version=path.version,
         base=path.base,
         parameters=path.parameters,
+        secrets_schema=dict(path.secrets_schema) if path.secrets_schema is not None else None,
         steps=tuple(steps),
         output=dict(path.output),
         approvals=rules,
@@ -98,6 +100,13 @@ def _step(step: Mapping[str, Any], number: int, problems: list[Problem]) -> Step
             Problem(f"the input of step {ident!r} is not an object", field=f"spec.steps[{number - 1}].input")
         )
         inputs = {}
+    timeout: float | None = None
+    if step.get("timeout") is not None:
+        try:
+            timeout = step_timeout(step["timeout"])
+        except ValueError as error:
+            place = f"spec.steps[{number - 1}].timeout"
+            problems.append(Problem(f"the timeout of step {ident!r}: {error}", field=place, hint=HINT))
     return StepDefinition(
         id=ident,
         name=str(step.get("name") or action),
@@ -105,6 +114,7 @@ def _step(step: Mapping[str, Any], number: int, problems: list[Problem]) -> Step
         input=dict(inputs),
         condition=step.get("if"),
         each=step.get("each"),
+        timeout_seconds=timeout,
     )
 
 

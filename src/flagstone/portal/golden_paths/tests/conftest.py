@@ -45,6 +45,18 @@ spec:
   type: service
   owner: group:default/platform-engineering
   steps: [{id: a, action: debug:log}]
+---
+apiVersion: scaffolder.backstage.io/v1beta3
+kind: Template
+metadata: {name: sealed, title: With a secret that has a form}
+spec:
+  type: service
+  owner: group:default/platform-engineering
+  secrets: {schema: {required: [token], properties: {token: {type: string, pattern: "^tok_[a-z0-9-]+$"}}}}
+  parameters:
+    required: [token]
+    properties: {token: {type: string, ui:field: Secret, title: Access token}}
+  steps: [{id: a, action: debug:log, timeout: 10m}]
 """
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from flagstone.contracts.actions import ActionSpec
 from flagstone.kernel.errors import Invalid
+from flagstone.portal.golden_paths.model import unregistered, workflow
 from flagstone.portal.golden_paths.model.checking import check_template
 from flagstone.portal.golden_paths.service import check_text
 from flagstone.toolkit.yaml import load_documents
@@ -92,6 +93,16 @@ def test_the_examples_have_no_findings(name):
             ("warning", "unknown_label", "spec.presentation.buttonLabels.createButton"),
         ),
         (template(secrets={}), ("error", "bad_secrets", "spec.secrets")),
+        (template(secrets={"schema": {"type": "nonsense"}}), ("error", "bad_secrets", "spec.secrets.schema")),
+        (
+            template(secrets={"schema": {"required": ["key"]}}),
+            ("warning", "secret_unasked", "spec.secrets.schema.required"),
+        ),
+        (step(timeout="soon"), ("error", "bad_timeout", "spec.steps[0].timeout")),
+        (step(timeout={"weeks": 1}), ("error", "bad_timeout", "spec.steps[0].timeout")),
+        (step(timeout="2d"), ("error", "bad_timeout", "spec.steps[0].timeout")),
+        (step(timeout=0), ("error", "bad_timeout", "spec.steps[0].timeout")),
+        (step(timeout="${{ parameters.time }}"), ("error", "bad_timeout", "spec.steps[0].timeout")),
         (template(parameters=["x"]), ("error", "bad_page", "spec.parameters[0]")),
         (template(parameters={"properties": 7}), ("error", "bad_schema", "spec.parameters.properties")),
         (template(parameters={"required": ["nam"]}), ("error", "required_unknown", "spec.parameters.required")),
@@ -246,3 +257,22 @@ spec:
     assert check_text("a: [", "t.yaml", None)[0].code == "yaml"
     with pytest.raises(Invalid, match="no template in"):
         check_text("kind: Other", "t.yaml", None)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [(90, 90), ("90", 90), ("10m", 600), ("1h 30m", 5400), ("1h30m5s", 5405), ({"minutes": 1, "seconds": 2}, 62)],
+)
+def test_a_step_says_how_long_it_may_take(written, seconds):
+    document = step(timeout=written)
+    assert found(document) == []
+    path = unregistered(document, "inline:template.yaml")
+    assert workflow(path, {}).steps[0].timeout_seconds == seconds
+
+
+@pytest.mark.parametrize("written", ["soon", True, -1, "", {}, {"minutes": "1"}, ["1m"], "1m 1h", 86_401, float("nan")])
+def test_a_template_with_a_timeout_that_is_none_cannot_be_run(written):
+    path = unregistered(step(timeout=written), "inline:template.yaml")
+    with pytest.raises(Invalid) as refused:
+        workflow(path, {})
+    assert refused.value.problems[0].field == "spec.steps[0].timeout"

@@ -213,6 +213,22 @@ def test_run_again_opens_the_form_with_the_same_answers(visit):
     assert visit.follow().select_one("[name=name]")["value"] == "gift-wrapping"
 
 
+def test_a_secret_that_does_not_fit_is_refused_at_its_field_and_not_kept(visit, gateway, portal):
+    visit.get("/create/default/sealed")
+    page = visit.send(422, token="canary-not-fit", _action="next")
+    assert visit.errors()["token"] == "This does not fit the pattern ^tok_[a-z0-9-]+$."
+    assert "canary-not-fit" not in page.text
+    draft = page.select_one("[name=_draft]")["value"]
+    assert draft not in str(portal.deps.get(VaultService).list().items)
+    visit.send(token="tok_canary", _action="next")
+    visit.get(visit.location + "&plan=now")
+    visit.send(_action="create")
+    (request,) = gateway.requests
+    assert request.secrets["token"].get_secret_value() == "tok_canary"
+    assert request.workflow.secrets_schema["required"] == ["token"]
+    assert request.workflow.steps[0].timeout_seconds == 600
+
+
 def test_a_secret_goes_to_the_run_and_nowhere_else(visit, gateway, portal):
     visit.get("/create/default/odd")
     visit.send(name="n", token="very-s3cret", _action="next")

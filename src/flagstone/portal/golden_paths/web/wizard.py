@@ -26,7 +26,7 @@ from flagstone.portal.golden_paths.web.bodies import read_pairs
 from flagstone.portal.golden_paths.web.gallery import ICONS
 from flagstone.portal.golden_paths.web.parts import Parts
 from flagstone.toolkit.web.filetree import FileEntry
-from flagstone.toolkit.web.forms import Field, Pairs, check, fields, flat, parse, settle, summary
+from flagstone.toolkit.web.forms import Field, Pairs, check, fields, flat, parse, secret_faults, settle, summary
 from flagstone.toolkit.web.forms.entries import Entry
 from flagstone.toolkit.web.pages import Pages, is_fragment
 
@@ -137,12 +137,23 @@ class Wizard:
         )
 
     def form(
-        self, path: GoldenPath, principal: Principal, page: WizardPage, *, checked: bool, focus: bool = True
+        self,
+        path: GoldenPath,
+        principal: Principal,
+        page: WizardPage,
+        *,
+        checked: bool,
+        focus: bool = True,
+        refused: Mapping[str, str] | None = None,
     ) -> WizardPage:
-        """A step with its fields; ``checked``: everything that is wrong is said, not only what was filled in."""
+        """A step with its fields; ``checked``: everything that is wrong is said, not only what was filled in.
+
+        ``refused``: secrets that were not kept, with why.
+        """
         schema_page, values = path.pages[page.step], page.draft.values
         found = check(schema_page, values)
         said = {fault.name: fault.message for fault in found if checked or _told(values, fault.name, fault.missing)}
+        said |= refused or {}
         drawn = fields(schema_page, values, said, self.pickers.controls)
         drawn = self.pickers.complete(path, drawn, principal, values)
         if checked:
@@ -381,6 +392,7 @@ class _Post:
         self._path = path
         self._principal = principal
         self._pairs = pairs
+        self._refused: dict[str, str] = {}
         self._action = pairs.last("_action") or ""
         self._operation = pairs.last("_op") or ""
         number = pairs.last("_step") or "0"
@@ -422,13 +434,17 @@ class _Post:
             custom=self._wizard.pickers.controls,
         )
         values = self._wizard.named(path.pages[self._step], posted.values) if finished else posted.values
-        return self._wizard.drafts.save(path, draft, values, self._step, posted.secrets)
+        wrong = secret_faults(path.secrets_schema, posted.secrets, complete=False)
+        self._refused = {fault.name: fault.message for fault in wrong if fault.name in posted.secrets}
+        kept = {name: text for name, text in posted.secrets.items() if name not in self._refused}
+        return self._wizard.drafts.save(path, draft, values, self._step, kept)
 
     def _next(self, request: Request, draft: Draft) -> Response:
         wizard, path = self._wizard, self._path
         if self._step >= len(path.pages):
             return moved(request, address(path, draft, self._step))
-        page = wizard.form(path, self._principal, wizard.base(path, self._principal, draft, self._step), checked=True)
+        page = wizard.base(path, self._principal, draft, self._step)
+        page = wizard.form(path, self._principal, page, checked=True, refused=self._refused)
         if page.problems:
             return wizard.show(request, path, self._principal, page, 422)
         return moved(request, address(path, draft, self._step + 1))

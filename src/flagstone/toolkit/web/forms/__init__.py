@@ -20,6 +20,7 @@ from flagstone.toolkit.web.forms.fields import Field, Option, Row, fields, flat
 from flagstone.toolkit.web.forms.posted import Pairs, Posted, parse, parse_body
 from flagstone.toolkit.web.forms.repos import RepoUrl, host_parts, parse_repo_url
 from flagstone.toolkit.web.forms.schema import answers, settle
+from flagstone.toolkit.web.forms.secrets import secret_faults
 from flagstone.toolkit.web.forms.widgets import filter_terms, switched_off, ui, widget_of
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "parse_repo_url",
     "pattern_fault",
     "schema_fault",
+    "secret_faults",
     "settle",
     "summary",
     "switched_off",

@@ -8,6 +8,7 @@ from typing import Any
 from flagstone.contracts.actions import ActionSpec
 from flagstone.portal.golden_paths.model.checking.findings import Findings, Place, similar
 from flagstone.portal.golden_paths.model.checking.parameters import Asked, is_templated
+from flagstone.portal.golden_paths.model.durations import HINT, step_timeout
 from flagstone.toolkit.templating import survey
 from flagstone.toolkit.web.forms.compiled import faults
 
@@ -49,6 +50,7 @@ class StepChecker:
             )
         if step.get("if") == "false":
             found.warning("if_text", (*path, "if"), "the text 'false' is true", "Write if: false without quotes.")
+        self._timeout(step.get("timeout"), (*path, "timeout"))
         spec = self._action(step, path)
         self._expressions(step.get("if"), (*path, "if"), each="each" in step, secrets=False)
         self._expressions(step.get("each"), (*path, "each"), each=False, secrets=False)
@@ -62,6 +64,12 @@ class StepChecker:
             self._expressions(inputs, (*path, "input"), each="each" in step, secrets=True)
             self._source(step.get("action"), inputs or {}, (*path, "input", "url"))
         self._before[ident] = spec
+
+    def _timeout(self, value: Any, path: Place) -> None:
+        try:
+            _ = step_timeout(value) if value is not None else None
+        except ValueError as error:
+            self._found.error("bad_timeout", path, str(error), HINT)
 
     def _source(self, action: Any, inputs: Mapping[str, Any], path: Place) -> None:
         """Where files are fetched from: below the template, or elsewhere by a whole address."""

@@ -11,6 +11,7 @@ from flagstone.portal.golden_paths.model.checking.findings import Finding, Findi
 from flagstone.portal.golden_paths.model.checking.parameters import Asked, check_parameters
 from flagstone.portal.golden_paths.model.checking.steps import StepChecker
 from flagstone.portal.golden_paths.model.workflows import approval_rules
+from flagstone.toolkit.web.forms import schema_fault
 
 _API = "scaffolder.backstage.io/v1beta3"
 _SPEC_KEYS = (
@@ -142,6 +143,18 @@ def _secrets(spec: Mapping[str, Any], asked: Asked, found: Findings) -> Asked:
     if secrets is not None and not isinstance(schema, Mapping):
         found.error("bad_secrets", ("spec", "secrets"), "secrets must have a schema", "secrets: {schema: {...}}")
         return asked
+    fault = schema_fault(dict(schema)) if schema is not None else None
+    if fault is not None:
+        found.error("bad_secrets", ("spec", "secrets", "schema"), f"this is no JSON Schema: {fault[1]}")
+        return asked
+    for name in (schema or {}).get("required") or ():
+        if name not in asked.secrets:
+            found.warning(
+                "secret_unasked",
+                ("spec", "secrets", "schema", "required"),
+                f"no field of the form asks for the secret {name}, so a run can only be started by the API or the CLI",
+                f"Ask for it with a field {name} of ui:field: Secret.",
+            )
     names = (schema or {}).get("properties")
     more = frozenset(str(name) for name in names) if isinstance(names, Mapping) else frozenset()
     return Asked(asked.names, asked.secrets | more, asked.open)
