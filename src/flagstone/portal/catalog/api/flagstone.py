@@ -13,7 +13,8 @@ from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Invalid, NotFound, Problem
 from flagstone.kernel.paging import Page
 from flagstone.portal.catalog.model import SORT_FIELDS, CatalogProblem, CatalogQuery, Change, FilterTerms, Location
-from flagstone.portal.catalog.service.catalog import FACETS, CatalogService
+from flagstone.portal.catalog.service.catalog import CatalogService
+from flagstone.portal.catalog.service.lists import FACETS
 from flagstone.portal.catalog.service.locations import LocationService, Preview
 from flagstone.portal.catalog.service.records import RecordService, StarService
 from flagstone.portal.catalog.service.sync import Report
