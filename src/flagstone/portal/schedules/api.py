@@ -12,7 +12,7 @@ from flagstone.contracts.triggers import TriggerView
 from flagstone.foundation.access import permit
 from flagstone.kernel.actor import Principal
 from flagstone.portal.schedules.permissions import READ, WRITE
-from flagstone.portal.schedules.service import ScheduleService, Version, When
+from flagstone.portal.schedules.service import ScheduleService, Version, VersionService, When
 
 
 class ScheduleBody(When):
@@ -50,7 +50,7 @@ class VersionPlan(BaseModel):
     plan: Plan | None
 
 
-def router(service: ScheduleService) -> APIRouter:
+def router(service: ScheduleService, versions: VersionService) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["triggers"])
 
@@ -69,17 +69,17 @@ def router(service: ScheduleService) -> APIRouter:
     @routes.get("/api/v1/schedules/{ident}/version", summary="A schedule beside its golden path as it is now")
     def get_version(ident: str, principal: Annotated[Principal, permit(READ)]) -> VersionView:
         """Whether there is a newer version of what it runs, and whether its answers fit."""
-        return _view(service.version(principal, ident))
+        return _view(versions.of(principal, ident))
 
     @routes.post("/api/v1/schedules/{ident}/version/plan", summary="What its runs would do with the new version")
     def plan_version(ident: str, body: AnswersBody, principal: Annotated[Principal, permit(WRITE)]) -> VersionPlan:
         """Nothing is changed. Of an event trigger the answers are checked only: there is no plan before an event."""
-        return VersionPlan(plan=service.plan_version(principal, ident, _answers(service, principal, ident, body)))
+        return VersionPlan(plan=versions.plan(principal, ident, _answers(service, principal, ident, body)))
 
     @routes.put("/api/v1/schedules/{ident}/version", summary="Use the new version")
     def use_version(ident: str, body: AnswersBody, principal: Annotated[Principal, permit(WRITE)]) -> TriggerView:
         """It runs the golden path as it is now, with these answers, and from then on acts as the caller."""
-        return service.use_version(principal, ident, _answers(service, principal, ident, body))
+        return versions.use(principal, ident, _answers(service, principal, ident, body))
 
     return routes
 

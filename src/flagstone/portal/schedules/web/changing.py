@@ -17,7 +17,7 @@ from flagstone.kernel.errors import FlagstoneError, NotFound
 from flagstone.portal.golden_paths import PlanFacts, read_plan
 from flagstone.portal.schedules.model import Answer, condition_rows, read_answers
 from flagstone.portal.schedules.permissions import WRITE
-from flagstone.portal.schedules.service import ScheduleService, Version, When
+from flagstone.portal.schedules.service import ScheduleService, Version, VersionService, When
 from flagstone.portal.schedules.web.making import event_when
 from flagstone.portal.schedules.web.parts import FormPage, Wrong, as_written, read_pairs, texts_of, told, unreadable
 from flagstone.toolkit.web.forms import Pairs
@@ -64,7 +64,7 @@ def _posted(item: TriggerView, pairs: Pairs) -> When:
     )
 
 
-def changing_routes(routes: APIRouter, service: ScheduleService, pages: Pages) -> None:
+def changing_routes(routes: APIRouter, service: ScheduleService, versions: VersionService, pages: Pages) -> None:
     """Add them."""
 
     def form(request: Request, item: TriggerView, when: When, error: FlagstoneError | None = None) -> Response:
@@ -97,8 +97,8 @@ def changing_routes(routes: APIRouter, service: ScheduleService, pages: Pages) -
     @routes.get("/schedules/{ident}/version", response_class=HTMLResponse)
     def show_version(request: Request, ident: str, principal: Annotated[Principal, permit(WRITE)]) -> Response:
         """Its answers beside the golden path as it is now."""
-        version = _there(service.version(principal, ident))
-        return pages.render(request, "schedules/version.html", _version_page(service, principal, version))
+        version = _there(versions.of(principal, ident))
+        return pages.render(request, "schedules/version.html", _version_page(versions, principal, version))
 
     @routes.post("/schedules/{ident}/version", response_class=HTMLResponse)
     def use_version(
@@ -108,17 +108,17 @@ def changing_routes(routes: APIRouter, service: ScheduleService, pages: Pages) -
         principal: Annotated[Principal, permit(WRITE)],
     ) -> Response:
         """Show the plan again, or use it."""
-        version = _there(service.version(principal, ident))
+        version = _there(versions.of(principal, ident))
         assert version.path is not None
         texts = texts_of(pairs, version.path)
         if pairs.last("_action") == "use":
             try:
-                service.use_version(principal, ident, _read(version, texts))
+                versions.use(principal, ident, _read(version, texts))
             except FlagstoneError as error:
                 page = VersionPage(version, *_faulty(version, texts, error))
                 return pages.render(request, "schedules/version.html", page, status=error.status)
             return RedirectResponse(f"/schedules/{ident}", 303)
-        shown = _version_page(service, principal, version, texts)
+        shown = _version_page(versions, principal, version, texts)
         return pages.render(request, "schedules/version.html", shown)
 
 
@@ -143,13 +143,13 @@ def _faulty(version: Version, texts: Mapping[str, str], error: FlagstoneError) -
 
 
 def _version_page(
-    service: ScheduleService, principal: Principal, version: Version, texts: Mapping[str, str] | None = None
+    versions: VersionService, principal: Principal, version: Version, texts: Mapping[str, str] | None = None
 ) -> VersionPage:
     assert version.path is not None
     answers = as_written(version.path, version.item.inputs if texts is None else texts, texts)
     try:
         values = version.item.inputs if texts is None else _read(version, texts)
-        plan = service.plan_version(principal, version.item.id, values)
+        plan = versions.plan(principal, version.item.id, values)
     except FlagstoneError as error:
         return VersionPage(version, answers, told(error, answers))
     return VersionPage(version, answers, plan=plan, facts=read_plan(plan) if plan else None, checked=True)

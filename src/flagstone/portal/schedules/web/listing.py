@@ -14,7 +14,7 @@ from flagstone.contracts.triggers import TriggerKind, TriggerView
 from flagstone.foundation.access import permit
 from flagstone.kernel.actor import Principal
 from flagstone.portal.schedules.permissions import READ, WRITE
-from flagstone.portal.schedules.service import ScheduleService, Version
+from flagstone.portal.schedules.service import ScheduleService, Version, VersionService
 from flagstone.toolkit.web.pages import Pages
 
 TABS = (
@@ -45,7 +45,7 @@ class OnePage:
     by_id: dict[str, RunSummary]
 
 
-def listing_routes(routes: APIRouter, service: ScheduleService, pages: Pages) -> None:
+def listing_routes(routes: APIRouter, service: ScheduleService, versions: VersionService, pages: Pages) -> None:
     """Add them."""
 
     @routes.get("/schedules", response_class=HTMLResponse)
@@ -66,7 +66,7 @@ def listing_routes(routes: APIRouter, service: ScheduleService, pages: Pages) ->
     @routes.get("/schedules/{ident}", response_class=HTMLResponse)
     def show(request: Request, ident: str, principal: Annotated[Principal, permit(READ)]) -> Response:
         """One with its due times or conditions, what started it last, and its runs."""
-        version = service.version(principal, ident)
+        version = versions.of(principal, ident)
         runs = service.runs(principal, ident)
         page = OnePage(version.item, version, runs, {run.id: run for run in runs})
         return pages.render(request, "schedules/schedule.html", page)
