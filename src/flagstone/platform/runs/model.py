@@ -88,6 +88,8 @@ class RunRecord:
     worker: str = ""
     """Name of the worker that has it, or had it last."""
     place: Place = ""
+    log_bytes: int = 0
+    """Size of its log over all its executions."""
 
     def summary(self) -> RunSummary:
         """The row of a list."""

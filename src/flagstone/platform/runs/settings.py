@@ -44,7 +44,7 @@ class RunsSettings(SettingsModel):
     log_bytes_per_step: int = Field(10_000_000, ge=10_000)
     """Size in bytes of the log kept of one step."""
     log_bytes_per_run: int = Field(100_000_000, ge=10_000)
-    """Size in bytes of the log kept of one run, all steps together."""
+    """Size in bytes of the log kept of one run: all steps, attempts, restarts and retries together."""
     keep_logs_days: float = Field(0, ge=0)
     """Days for which the log of an ended run is kept; 0 keeps it for good. State changes and results always stay."""
     keep_workspaces: float = Field(24, ge=0)

@@ -114,7 +114,14 @@ class Executor:
         masker = Masker(values.values())
         recorder = self._recorder
         book = LogBook(
-            record.id, record.fence, recorder.append, masker.mask, self._settings, recorder.now, self._flusher.wake
+            record.id,
+            record.fence,
+            recorder.append,
+            masker.mask,
+            self._settings,
+            recorder.now,
+            self._flusher.wake,
+            stored=record.log_bytes,
         )
         active = ActiveRun(record, book, masker, values, waits=recorder.waits.of(record.id))
         if record.state == "cancelling":

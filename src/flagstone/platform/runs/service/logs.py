@@ -51,7 +51,10 @@ class LogBook:
         settings: RunsSettings,
         now: Now,
         wake: Callable[[], None] = lambda: None,
+        *,
+        stored: int = 0,
     ) -> None:
+        """``stored``: bytes of the run's log that earlier executions of it have written."""
         self.run_id = run_id
         self._wake = wake
         self.lock = threading.RLock()
@@ -63,7 +66,7 @@ class LogBook:
         self._guard = threading.Lock()
         self._pending: list[NewEvent] = []
         self._caps: dict[str, _Cap] = {}
-        self._left = settings.log_bytes_per_run
+        self._left = settings.log_bytes_per_run - stored
         self._lost = False
 
     def write(self, step: str, text: str, stream: str = "out") -> None:
@@ -83,13 +86,19 @@ class LogBook:
                     shown = f"{shown[:_LINE_LIMIT]}… ({len(shown) - _LINE_LIMIT} more characters)"
                 event = NewEvent(at, "log", step=step, text=shown, stream=stream)
                 if self._left > 0 and cap.takes(event):
-                    self._pending.append(event)
-                    self._left -= len(shown) + 1
-                    if self._left <= 0:
-                        self._pending.append(self._full(step))
+                    self._keep(event)
             full = len(self._pending) >= _BATCH
         if full:
             self._wake()
+
+    def _keep(self, event: NewEvent) -> None:
+        """The line that reaches the limit is the last one; the notice goes to the store together with it, so that a
+        later execution finds the limit passed and does not say it again.
+        """
+        self._pending.append(event)
+        self._left -= event.size
+        if self._left <= 0:
+            self._pending.append(self._full(event.step))
 
     def _full(self, step: str) -> NewEvent:
         kept = f"{self._settings.log_bytes_per_run:,} bytes"
@@ -100,8 +109,9 @@ class LogBook:
         """The step is over: of a log that was too long add the notice and the last lines."""
         with self._guard:
             cap = self._caps.pop(step, None)
-            if cap is not None and self._left > 0:
-                self._pending += cap.rest(step)
+            for event in cap.rest(step) if cap is not None else ():
+                if self._left > 0:
+                    self._keep(event)
 
     def flush(self) -> None:
         """Store what there is."""
@@ -146,7 +156,7 @@ class _Cap:
         self._limits = f"{lines:,} lines or {size:,} bytes"
 
     def takes(self, event: NewEvent) -> bool:
-        length = len(event.text.encode()) + 1
+        length = event.size
         if self._lines > 0 and self._size >= length and not self._tail:
             self._lines -= 1
             self._size -= length
@@ -160,7 +170,7 @@ class _Cap:
         return False
 
     def _drop(self) -> None:
-        self._tail_size -= len(self._tail.popleft().text.encode()) + 1
+        self._tail_size -= self._tail.popleft().size
         self._dropped += 1
 
     def rest(self, step: str) -> list[NewEvent]:

@@ -29,6 +29,11 @@ class NewEvent:
     state: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """Bytes that it adds to the log."""
+        return len(self.text.encode()) + 1 if self.type == "log" else 0
+
 
 _INSERT = insert(events)
 
@@ -39,7 +44,11 @@ def _advance(fenced: bool, also: tuple[str, ...]) -> ReturningUpdate[Any]:
     statement = update(runs).where(runs.c.id == bindparam("of_run"))
     if fenced:
         statement = statement.where(runs.c.fence == bindparam("of_fence"))
-    values = {"last_seq": runs.c.last_seq + bindparam("by"), **{name: bindparam(name) for name in also}}
+    values = {
+        "last_seq": runs.c.last_seq + bindparam("by"),
+        "log_bytes": runs.c.log_bytes + bindparam("bytes_more"),
+        **{name: bindparam(name) for name in also},
+    }
     return statement.values(values).returning(runs.c.last_seq, runs.c.state)
 
 
@@ -61,7 +70,7 @@ class EventStore:
         """
         if not new and not also:
             return None
-        wanted = {"of_run": run_id, "by": len(new), **(also or {})}
+        wanted = {"of_run": run_id, "by": len(new), "bytes_more": sum(item.size for item in new), **(also or {})}
         if fence is not None:
             wanted["of_fence"] = fence
         with self._db.write() as conn:
@@ -109,6 +118,7 @@ class EventStore:
         """Delete the log lines; state changes stay."""
         with self._db.write() as conn:
             conn.execute(delete(events).where(events.c.run_id == run_id, events.c.type == "log"))
+            conn.execute(update(runs).where(runs.c.id == run_id).values(log_bytes=0))
 
     def _read(self, *where: ColumnElement[bool], limit: int) -> list[RunEvent]:
         statement = select(events).where(*where).order_by(events.c.seq).limit(limit)

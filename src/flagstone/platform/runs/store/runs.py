@@ -91,10 +91,6 @@ class RunStore:
             row = conn.execute(select(runs).where(wanted)).mappings().first()
             return self._record(conn, row) if row is not None else None
 
-    def progress(self, run_id: str) -> tuple[str, int] | None:
-        """(state, sequence number of the newest event): cheap, for those who look again and again."""
-        return self.progress_of([run_id]).get(run_id)
-
     def holder(self, run_id: str) -> tuple[str, int] | None:
         """(state, fence): whether the run is still in somebody's hands, and wanted."""
         with self._db.read() as conn:
@@ -102,7 +98,7 @@ class RunStore:
         return (row.state, row.fence) if row is not None else None
 
     def progress_of(self, run_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """The same of many runs at once."""
+        """(state, sequence number of the newest event) by id: cheap, for those who look again and again."""
         with self._db.read() as conn:
             wanted = select(runs.c.id, runs.c.state, runs.c.last_seq).where(runs.c.id.in_(run_ids))
             return {row.id: (row.state, row.last_seq) for row in conn.execute(wanted)}
@@ -285,4 +281,5 @@ def _to_record(row: Mapping[Any, Any], about: tuple[str, ...]) -> RunRecord:
         undo=bool(row["undo"]),
         worker=row["worker"],
         place=row["place"],
+        log_bytes=row["log_bytes"],
     )

@@ -31,6 +31,7 @@ runs = Table(
     Column("dispatch", Integer, nullable=False),
     Column("fence", Integer, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
+    Column("log_bytes", BigInteger, nullable=False, server_default="0"),
     Column("trigger", Text, nullable=False, server_default="manual"),
     Column("triggered_by", Text, nullable=False, server_default=""),
     Column("rerun_of", Text),

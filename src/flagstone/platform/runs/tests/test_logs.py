@@ -45,6 +45,20 @@ def test_a_run_that_writes_too_much_is_cut_off_with_the_limit_named(harness):
     assert [step.state for step in run.steps] == ["succeeded", "succeeded"]
 
 
+def test_the_limit_of_a_log_holds_for_all_retries_of_a_run_together_and_is_said_once(harness):
+    steps = [{"id": "one", "input": {"lines": 150, "text": "ä" * 10, "fail": "no"}}]
+    run = harness.wait(harness.submit(steps).id)
+    shorter = sum(len(line.encode()) + 1 for line in harness.log(run.id))
+    assert 4_000 < shorter < 8_000
+    for _ in range(3):
+        harness.runs.retry(run.id, ANN)
+        assert harness.wait(run.id).state == "failed"
+    log = harness.log(run.id)
+    assert 10_000 < sum(len(line.encode()) + 1 for line in log) < 11_000
+    assert sum("runs.log_bytes_per_run" in line for line in log) == 1
+    assert "runs.log_bytes_per_run" in log[-1]
+
+
 def test_old_logs_are_deleted_and_what_happened_stays(harness):
     run = harness.wait(harness.submit([{"id": "one", "input": {"text": "old"}}]).id)
     store = harness.parts.service._runs
