@@ -4,7 +4,17 @@ Names, not modules: a room that is not served is not even imported.
 """
 
 FOUNDATION = ("events", "audit", "vault", "access", "identity", "notifications")
-PLATFORM = ("runs", "workflows", "approvals", "triggers", "batches", "repositories", "environments", "deployments", "door")
+PLATFORM = (
+    "runs",
+    "workflows",
+    "approvals",
+    "triggers",
+    "batches",
+    "repositories",
+    "environments",
+    "deployments",
+    "door",
+)
 PORTAL = (
     "catalog",
     "golden_paths",
@@ -14,6 +24,7 @@ PORTAL = (
     "scaffolder",
     "upgrades",
     "schedules",
+    "batches",
     "home",
     "admin",
 )

@@ -12,7 +12,7 @@ from flagstone.contracts.runs import WorkflowDefinition
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
 
-MAX_ITEMS = 500
+MAX_ITEMS = 1_000
 """Entities of one batch."""
 MAX_AT_ONCE = 50
 

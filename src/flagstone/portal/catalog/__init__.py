@@ -6,6 +6,7 @@ in a file, kept until the file is mended. Does not belong here: anything that ch
 specific to one integration (that is a plugin: a kind, a source or a card).
 """
 
+from flagstone.portal.catalog.api.flagstone import parse_filter
 from flagstone.portal.catalog.model import (
     CatalogProblem,
     CatalogQuery,
@@ -50,4 +51,5 @@ __all__ = [
     "StarService",
     "Verdict",
     "judge",
+    "parse_filter",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -178,11 +179,8 @@ class BatchService:
 
     def _check(self, batch: Batch, members: Sequence[Item]) -> None:
         """What is wrong with the inputs is told before anything starts."""
-        problems = [
-            Problem("it is there twice", field=item.subject)
-            for number, item in enumerate(members)
-            if item.subject in {other.subject for other in members[:number]}
-        ]
+        seen = Counter(item.subject for item in members)
+        problems = [Problem("it is there twice", field=ref) for ref, number in seen.items() if number > 1]
         for item in members:
             try:
                 self._workflows.check(item.request(batch))

@@ -150,7 +150,7 @@ class Followers:
     def _channel(self, watch: _Watch, run_id: str) -> _Channel:
         channel = watch.channels.get(run_id)
         if channel is None:
-            state, last = self.runs.progress(run_id) or ("cancelled", 0)
+            state, last = self.runs.progress_of([run_id]).get(run_id, ("cancelled", 0))
             channel = watch.channels[run_id] = _Channel(run_id, last, state in SETTLED)
         return channel
 

@@ -30,6 +30,7 @@ MAX_VALUES = 500_000
 """Characters of all answers together, as JSON."""
 _PAGE = 60
 _RUNS = 50
+_MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,18 @@ class GoldenPathService:
             if path.ref not in shown and not (cursor and path.recommended and not path.deprecated)
         ]
         return Gallery(tuple(first), tuple(sorted(rest, key=lambda path: path.deprecated)), page.next_cursor)
+
+    def all(self) -> tuple[GoldenPath, ...]:
+        """The golden paths that are not deprecated, by title; the first few hundred."""
+        found: dict[str, GoldenPath] = {}
+        cursor: str | None = None
+        while len(found) < _MOST:
+            page = self.gallery(cursor=cursor)
+            found |= {path.ref: path for path in (*page.recommended, *page.others) if not path.deprecated}
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return tuple(sorted(found.values(), key=lambda path: path.title.lower()))
 
     def facets(self, text: str, wanted: GalleryFilter) -> dict[str, Sequence[FacetValue]]:
         """What can be filtered by: types, owners and tags, with counts."""

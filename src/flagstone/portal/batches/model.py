@@ -1,0 +1,287 @@
+"""Which entities, with which answers, and what came of looking at each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flagstone.contracts.batches import MAX_AT_ONCE, MAX_ITEMS, BatchCounts
+from flagstone.contracts.plans import Plan
+from flagstone.contracts.runs import RunRequest
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import Invalid, Problem
+from flagstone.portal.catalog import CatalogQuery, Entity, parse_filter
+from flagstone.portal.golden_paths import GoldenPath
+
+Words = Annotated[tuple[str, ...], Field(max_length=100)]
+_MAX_WORDS = 2_000
+_LISTS = ("filter", "kind", "type", "owner", "lifecycle", "tag", "entity")
+_ATTRIBUTES = ("ref", "name", "namespace", "title", "kind", "type", "owner", "system", "lifecycle")
+PLACES = (
+    ("ref", "its reference"),
+    ("name", "its name"),
+    ("title", "its title"),
+    ("owner", "its owner"),
+    ("system", "its system"),
+    ("type", "its type"),
+    ("lifecycle", "its lifecycle"),
+    ("metadata.description", "its description"),
+)
+"""Places in an entity that a form offers, with their words."""
+
+
+class EntityQuery(BaseModel):
+    """Which entities: the filters of the catalog's list, and ``filter`` in the grammar of its API."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    filter: Words = ()
+    """``kind=component,spec.type=service``; any of several may fit."""
+    kind: Words = ()
+    type: Words = ()
+    owner: Words = ()
+    lifecycle: Words = ()
+    tag: Words = ()
+    entity: tuple[str, ...] = Field(default_factory=tuple, max_length=MAX_ITEMS)
+    """Refs: only these."""
+    q: str = Field(default="", max_length=200)
+    """Words in name, title, description, tags, owner and type."""
+    view: Literal["all", "mine", "starred"] = "all"
+
+    @classmethod
+    def of_pairs(cls, pairs: Iterable[tuple[str, str]]) -> EntityQuery:
+        """From an address; what is no filter is left out. Raises Invalid for what no filter can be."""
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in _LISTS and value.strip():
+                found[name] = (*found.get(name, ()), value.strip())
+            elif (name == "q" and value.strip()) or (name == "view" and value):
+                found[name] = value.strip()
+        try:
+            return cls(**found)
+        except ValidationError as error:
+            told = [Problem(item["msg"], field=str(item["loc"][0])) for item in error.errors()]
+            raise Invalid("batches.bad_query", "The query cannot be read.", problems=told) from error
+
+    @property
+    def empty(self) -> bool:
+        """Whether it would find the whole catalog."""
+        return self == EntityQuery()
+
+    def of_catalog(self, principal: Principal) -> CatalogQuery:
+        """For the catalog. Raises Invalid for a filter that cannot be read."""
+        owners: tuple[str, ...] | None = self.owner or None
+        if self.view == "mine":
+            mine = principal.owner_refs
+            owners = tuple(sorted(mine if owners is None else mine & set(owners)))
+        return CatalogQuery(
+            kinds=tuple(kind.lower() for kind in self.kind),
+            types=self.type,
+            owners=owners,
+            lifecycles=self.lifecycle,
+            tags=self.tag,
+            refs=tuple(ref.lower() for ref in self.entity) or None,
+            text=self.q or None,
+            starred_by=principal.id if self.view == "starred" else None,
+            filters=tuple(parse_filter(text) for text in self.filter),
+        )
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """As in an address."""
+        found = [("view", self.view)] if self.view != "all" else []
+        for name in _LISTS:
+            found += [(name, value) for value in getattr(self, name)]
+        return found + ([("q", self.q)] if self.q else [])
+
+    @property
+    def words(self) -> str:
+        """For people, and for the batch to keep."""
+        shown = ", ".join(f"{name}={value}" for name, value in self.pairs) or "everything"
+        return shown if len(shown) <= _MAX_WORDS else f"{shown[: _MAX_WORDS - 1]}…"
+
+    @property
+    def catalog_href(self) -> str:
+        """The same list in the catalog, as far as its page can show it."""
+        known = [pair for pair in self.pairs if pair[0] not in ("filter", "entity", "view")]
+        return f"/catalog?{urlencode([('view', self.view), *known])}"
+
+
+class BatchOptions(BaseModel):
+    """How a batch goes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field(default="", max_length=200)
+    at_once: int = Field(default=5, ge=1, le=MAX_AT_ONCE)
+    """Runs that may be going at the same time."""
+    stop_after_failures: int = Field(default=1, ge=0, le=MAX_ITEMS)
+    """No more runs are started once so many failed; 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the form is given: ``fixed`` for all, ``mapped`` from a place in each entity (see :func:`read_place`).
+
+    What is in neither is taken from the entity where the form itself says so.
+    """
+
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    mapped: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One entity. Without a ``request`` it cannot be run, and ``problems`` say why."""
+
+    ref: str
+    title: str
+    kind: str
+    request: RunRequest | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a batch would be of."""
+
+    path: GoldenPath
+    query: EntityQuery
+    candidates: tuple[Candidate, ...]
+    digest: str
+
+    @property
+    def valid(self) -> tuple[Candidate, ...]:
+        """Those that can be run."""
+        return tuple(item for item in self.candidates if item.request is not None)
+
+    @property
+    def varying(self) -> frozenset[str]:
+        """Names of the answers that are not the same for all."""
+        seen: dict[str, set[str]] = {}
+        for item in self.valid:
+            assert item.request is not None
+            for name, value in item.request.inputs.items():
+                seen.setdefault(name, set()).add(json.dumps(value, sort_keys=True, default=str))
+        return frozenset(name for name, values in seen.items() if len(values) > 1)
+
+    @property
+    def invalid(self) -> tuple[Candidate, ...]:
+        """Those that cannot."""
+        return tuple(item for item in self.candidates if item.request is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A candidate and what the platform says to its plan."""
+
+    candidate: Candidate
+    plan: Plan | None = None
+    error: str = ""
+
+    @property
+    def word(self) -> str:
+        """What the platform would do with it: ready, approval, denied, invalid, unknown."""
+        if self.candidate.request is None:
+            return "invalid"
+        if self.plan is None:
+            return "unknown"
+        if self.plan.problems or self.plan.allowed is False or self.denials:
+            return "denied"
+        return "approval" if self.plan.approvals else "ready"
+
+    @property
+    def denials(self) -> tuple[str, ...]:
+        """What policies forbid."""
+        return tuple(item.message for item in self.plan.verdicts if item.severity == "deny") if self.plan else ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not simply ready."""
+        if self.plan is None:
+            return self.candidate.problems or ((self.error,) if self.error else ())
+        steps = tuple(step.reason for step in self.plan.steps if not step.allowed and step.reason)
+        warned = tuple(item.message for item in self.plan.verdicts if item.severity == "warn")
+        asked = tuple(f"{rule.count} of {', '.join(rule.of)} must agree" for rule in self.plan.approvals)
+        return tuple(dict.fromkeys((*self.plan.problems, *steps, *self.denials, *asked, *warned)))
+
+
+def read_place(entity: Entity, place: str) -> Any:
+    """What an entity says at a place: a name such as ``owner``, or a path such as ``metadata.annotations.a.b/c``."""
+    if place in _ATTRIBUTES:
+        return getattr(entity, place)
+    head = "metadata.annotations."
+    parts = ["metadata", "annotations", place.removeprefix(head)] if place.startswith(head) else place.split(".")
+    data: Any = entity.data
+    for part in parts:
+        data = data.get(part) if isinstance(data, Mapping) else None
+    return data
+
+
+def digest_of(path: GoldenPath, candidates: tuple[Candidate, ...]) -> str:
+    """Of the golden path as it is, the entities and what each is given."""
+    seen = [
+        [item.ref, None if item.request is None else [item.request.inputs, item.request.owner]] for item in candidates
+    ]
+    return hashlib.sha256(json.dumps([path.ref, path.version, seen], sort_keys=True, default=str).encode()).hexdigest()
+
+
+_DOTS = {
+    "running": "progress",
+    "cancelling": "progress",
+    "starting": "progress",
+    "waiting": "degraded",
+    "unknown": "degraded",
+    "stopped": "degraded",
+    "succeeded": "healthy",
+    "failed": "down",
+}
+_WORDS = {
+    "pending": "Not started",
+    "starting": "Starting",
+    "waiting": "Waiting for somebody",
+    "unknown": "Needs a decision",
+    "skipped": "Left out",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A part of the bar that shows how far a batch is, in percent."""
+
+    state: str
+    start: float
+    width: float
+
+
+def dot_of(state: str) -> str:
+    """The sign that stands for a state of a batch or of one of its entities."""
+    return _DOTS.get(state, "unknown")
+
+
+def word_of(state: str) -> str:
+    """A state in words."""
+    return _WORDS.get(state, state.capitalize())
+
+
+def bars(counts: BatchCounts) -> tuple[Bar, ...]:
+    """How far a batch is: what succeeded, failed, was left out, and what is going on."""
+    parts = (
+        ("succeeded", counts.succeeded),
+        ("failed", counts.failed),
+        ("left", counts.cancelled + counts.skipped),
+        ("running", counts.active),
+    )
+    found: list[Bar] = []
+    done = 0
+    for state, number in parts:
+        if number:
+            found.append(Bar(state, round(100 * done / counts.total, 2), round(100 * number / counts.total, 2)))
+        done += number
+    return tuple(found)

@@ -1,0 +1,47 @@
+"""Seeing batches and changing them, through the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flagstone.contracts.batches import BatchItemView, BatchState, BatchVerb, BatchView, ItemState
+from flagstone.contracts.gateway import GatewayInfo, RunGateway
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.paging import Page
+from flagstone.portal.catalog import CatalogService, EntityRow
+
+
+class BatchReader:
+    """What the pages of batches stand on."""
+
+    def __init__(self, gateway: RunGateway, catalog: CatalogService) -> None:
+        self._gateway = gateway
+        self._catalog = catalog
+
+    def platform(self) -> GatewayInfo:
+        """What is behind the door."""
+        return self._gateway.info()
+
+    def list(
+        self, principal: Principal, *, state: tuple[BatchState, ...] = (), cursor: str | None = None
+    ) -> Page[BatchView]:
+        """A page of batches, newest first."""
+        return self._gateway.list_batches(principal, state=state, cursor=cursor)
+
+    def get(self, principal: Principal, batch_id: str) -> BatchView:
+        """One of them. Raises NotFound."""
+        return self._gateway.get_batch(batch_id, principal)
+
+    def items(
+        self, principal: Principal, batch_id: str, *, state: tuple[ItemState, ...] = (), cursor: str | None = None
+    ) -> Page[BatchItemView]:
+        """A page of its entities."""
+        return self._gateway.batch_items(batch_id, principal, state=state, cursor=cursor)
+
+    def change(self, principal: Principal, batch_id: str, verb: BatchVerb) -> BatchView:
+        """Pause, continue, cancel or retry it. Raises Conflict, Denied, NotFound."""
+        return self._gateway.change_batch(batch_id, verb, principal)
+
+    def rows(self, refs: Iterable[str]) -> dict[str, EntityRow]:
+        """What the catalog knows of entities; those that are gone are left out."""
+        return dict(self._catalog.rows(set(refs)))
