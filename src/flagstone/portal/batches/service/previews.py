@@ -146,9 +146,13 @@ class BatchPreviews:
         """
         self._access.check(principal, WRITE, resource=path.ref)
         self._paths.check_runnable(path)
-        rows = self.find(principal, query)
         self._check_secrets(path, answers)
-        candidates = tuple(self._candidate(principal, path, row, answers) for row in rows)
+        with self._catalog.snapshot():
+            rows = self.find(principal, query)
+            # Read together what is asked for one by one below: inside a snapshot it is remembered.
+            self._catalog.get_many([row.ref for row in rows])
+            self._catalog.rows([row.ref for row in rows])
+            candidates = tuple(self._candidate(principal, path, row, answers) for row in rows)
         return Preview(path, query, candidates, digest_of(path, candidates))
 
     def _check_secrets(self, path: GoldenPath, answers: Answers) -> None:

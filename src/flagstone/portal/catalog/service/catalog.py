@@ -74,7 +74,14 @@ class CatalogService(EntityLists):
 
     def get_many(self, refs: Collection[str]) -> dict[str, Entity]:
         """Whole entities by ref, one query; those that are not there are left out."""
-        return self._store.reader.entities(refs)
+        seen: _Seen | None = getattr(self._kept, "seen", None)
+        if seen is None:
+            return self._store.reader.entities(refs)
+        wanted = dict.fromkeys(ref.lower() for ref in refs)
+        unknown = wanted.keys() - seen.entities.keys()
+        if unknown:
+            seen.entities.update(self._store.reader.entities(unknown))
+        return {ref: seen.entities[ref] for ref in wanted if ref in seen.entities}
 
     def rows(self, refs: Collection[str]) -> dict[str, EntityRow]:
         """The short form of entities by ref, one query; those that are not there are left out."""
