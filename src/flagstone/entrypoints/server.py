@@ -28,6 +28,7 @@ from flagstone.kernel.errors import Conflict, Invalid
 from flagstone.toolkit.memory import few_heaps
 from flagstone.toolkit.settings.server import ServerSettings
 from flagstone.toolkit.telemetry.logs import configure_logging
+from flagstone.toolkit.web.wire import JoiningProtocol
 
 log = logging.getLogger("flagstone.server")
 
@@ -173,6 +174,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _serve(app: Application, listener: socket.socket, started: Callable[[], None]) -> None:
     config = uvicorn.Config(
         app.asgi,
+        http=JoiningProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 
 import brotli
 from starlette.datastructures import Headers, MutableHeaders
@@ -29,12 +30,13 @@ CONTENT_SECURITY_POLICY = "; ".join(  # noqa: FLY002  one directive a line reads
     )
 )
 _FIXED = (
-    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
+_PRIVATE = (b"text/html", b"application/json")
 _COMPRESSED = ("text/html", "text/plain", "text/markdown", "application/json", "application/problem+json", "text/csv")
 MIN_BYTES = 1024
 BROTLI_QUALITY = 4
@@ -67,12 +69,14 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _FIXED:
-                    headers.setdefault(name, value)
-                kind = headers.get("content-type", "")
-                if kind.startswith(("text/html", "application/json")) and self._is_private(scope):
-                    headers.setdefault("Cache-Control", "no-store")
+                # As bytes: every answer passes here, and objects for its headers would cost more than a short read.
+                given = message.get("headers", ())
+                known = {name.lower(): value for name, value in given}
+                headers = [*given, *(pair for pair in _FIXED if pair[0] not in known)]
+                private = known.get(b"content-type", b"").startswith(_PRIVATE) and self._is_private(scope)
+                if private and b"cache-control" not in known:
+                    headers.append((b"cache-control", b"no-store"))
+                message["headers"] = headers
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -80,8 +84,7 @@ class SecurityHeaders:
 
 def carries_credentials(scope: Scope) -> bool:
     """Whether a request brought a cookie or an ``Authorization`` header, so that its answer may be personal."""
-    headers = Headers(scope=scope)
-    return "cookie" in headers or "authorization" in headers
+    return any(name in (b"cookie", b"authorization") for name, _ in scope["headers"])
 
 
 class Compression:
@@ -101,8 +104,16 @@ class Compression:
 
 
 def _coding(scope: Scope) -> str | None:
-    accepted = accepted_codings(Headers(scope=scope).get("accept-encoding", ""))
-    return next((coding for coding in ("br", "gzip") if coding in accepted), None)
+    for name, value in scope["headers"]:
+        if name == b"accept-encoding":
+            return _best(value)
+    return None
+
+
+@lru_cache(maxsize=64)
+def _best(accepted: bytes) -> str | None:
+    known = accepted_codings(accepted.decode("latin-1"))
+    return next((coding for coding in ("br", "gzip") if coding in known), None)
 
 
 class _Compressor:

@@ -124,7 +124,7 @@ class IdentityMiddleware:
         if self._identity.tokens.needs_touch(info):
             await run_in_threadpool(self._identity.tokens.touch, info)
         principal = self._identity.principal_of(account, via=via)
-        return replace(principal, scopes=frozenset(info.scopes) if info.scopes is not None else None)
+        return principal if info.scopes is None else replace(principal, scopes=frozenset(info.scopes))
 
     async def _refuse(self, error: FlagstoneError, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -124,7 +124,7 @@ class BackstageReader:
                 f"SELECT e.ref, d.body FROM catalog_entities e {sql.then} catalog_documents d ON d.entity_id = e.id"
                 f" WHERE e.ref IN ({sql.bind(*refs[start : start + _BATCH])}) AND {sql.condition(predicate)}",
             )
-            found |= {row[0]: row[1] for row in rows}
+            found.update(rows)
         return found
 
     def count(self, wanted: Selection) -> int:

@@ -157,7 +157,9 @@ class Answers:
             raise bad(f"request/body/entityRefs must NOT have more than {_MAX_REFS} items")
         predicate = selection_of(asked.all("filter"), body.values.get("query"))
         found = self._reads.by_refs(refs, predicate)
-        items = ",".join("null" if item is None else project([item], fields)[0] for item in found)
+        if fields:
+            found = [None if item is None else project([item], fields)[0] for item in found]
+        items = ",".join(["null" if item is None else item for item in found])
         return f'{{"items":[{items}]}}', {}
 
     def facets(self, query_string: bytes) -> Text:

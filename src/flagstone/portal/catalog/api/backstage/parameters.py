@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from flagstone.kernel.errors import Invalid
 
 _INTEGER = re.compile(r"-?\d{1,15}")
+_SHALLOW = 50
 
 
 class Parameters:
@@ -68,9 +69,10 @@ class Body:
 
     def __init__(self, content: bytes) -> None:
         try:
-            value = json.loads(content or b"{}")
-            content.decode().encode()
-            json.dumps(value, ensure_ascii=False).encode()
+            value = json.loads(content.decode("utf-8-sig") or "{}")
+            if b"\\u" in content or content.count(b"[") + content.count(b"{") > _SHALLOW:
+                # An escape may say half a character, and what is too deep must be told before it is worked with.
+                json.dumps(value, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             raise bad("request/body is not valid JSON") from None
         if not isinstance(value, dict):

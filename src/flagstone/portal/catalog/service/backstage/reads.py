@@ -83,8 +83,11 @@ class BackstageReads:
 
     def by_refs(self, refs: Sequence[str], predicate: Predicate) -> list[str | None]:
         """Documents in the order of the refs; None for what is not there, does not match or is not in lower case."""
-        found = self._reader.bodies([ref.replace("\0", "\ufffd") for ref in dict.fromkeys(refs)], predicate)
-        return [found.get(ref) for ref in refs]
+        wanted = list(dict.fromkeys(refs))
+        if "\0" in "".join(wanted):
+            wanted = [ref for ref in wanted if "\0" not in ref]
+        found = self._reader.bodies(wanted, predicate)
+        return [*map(found.get, refs)]
 
     def facets(self, keys: Sequence[str], predicate: Predicate) -> dict[str, Facet]:
         """Values with counts for each key, as asked."""
