@@ -37,6 +37,9 @@ _MAX_HEADS = 10_000
 _KEPT = 200
 """Clones that are kept; the least recently used go first."""
 _REFUSED = ("authentication failed", "permission denied", "could not read username", "403", "401")
+_OTHER_HOST = "host key verification failed"
+_PADDING = ("", "and the repository exists.", "please make sure you have the correct access rights")
+"""Lines that git adds to every failure over ssh; what happened stands before them."""
 _MISSING = ("not found", "does not exist", "does not appear to be a git repository", "404")
 
 
@@ -200,8 +203,11 @@ class RemoteRepositories:
         folder = self._cache / f"ssh-{os.getpid()}-{threading.get_ident()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         key, hosts, program = folder / "key", folder / "known_hosts", folder / "ssh"
+        name, port = _name_and_port(host)
+        # ssh looks for the alias alone; a key that was scanned at another port stands under [name]:port.
+        known = credential.known_hosts.replace(f"[{name}]:{port}", name)
         try:
-            for file, text in ((key, credential.secret.rstrip("\n") + "\n"), (hosts, credential.known_hosts + "\n")):
+            for file, text in ((key, credential.secret.rstrip("\n") + "\n"), (hosts, known + "\n")):
                 file.touch(mode=0o600)
                 file.write_text(text, encoding="utf-8")
             # GIT_SSH is called as it is; GIT_SSH_COMMAND would be read by a shell.
@@ -216,11 +222,16 @@ class RemoteRepositories:
                 "GIT_SSH": str(program),
                 "GIT_SSH_VARIANT": "ssh",
                 "GIT_ALLOW_PROTOCOL": "ssh",
-                "FLAGSTONE_SSH_OPTIONS": "\n".join(_ssh_options(key, hosts, host.partition(":")[0], address)),
+                "FLAGSTONE_SSH_OPTIONS": "\n".join(_ssh_options(key, hosts, name, address)),
                 **_added(self._environment, self._cache, {}),
             }
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _name_and_port(host: str) -> tuple[str, int]:
+    parts = urlsplit(f"ssh://{host}")
+    return parts.hostname or host, parts.port or 22
 
 
 def _ssh_options(key: Path, hosts: Path, host: str, address: str) -> list[str]:
@@ -254,7 +265,18 @@ def _has(repository: GitRepository, commit: str) -> bool:
 
 def _failure(url: str, text: str) -> FlagstoneError:
     """What git's own words mean; they may repeat the address, which holds no secret."""
-    lowered, said = text.lower(), text.strip().splitlines()[-1:] or ["it says nothing"]
+    lowered = text.lower()
+    told = [line.strip() for line in text.splitlines() if line.strip().lower() not in _PADDING]
+    # "Could not read from remote repository" is the end of every such text and tells only when it is alone.
+    told = [line for line in told if "could not read from remote" not in line.lower()] or told
+    said = told[-1:] or ["it says nothing"]
+    if _OTHER_HOST in lowered:
+        return Denied(
+            "git.other_host_key",
+            f"The server of {url} shows a key that is not the one known for it.",
+            hint="Somebody may stand between. If the server has a new key, write it to known_hosts in "
+            "[[sources.credentials]].",
+        )
     if any(mark in lowered for mark in _REFUSED):
         return Denied(
             "git.refused",

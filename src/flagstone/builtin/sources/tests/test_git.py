@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncssh
 import pytest
 
 from flagstone.builtin.sources.git import GitSource, parse
@@ -9,9 +10,9 @@ from flagstone.builtin.sources.url import raw_address
 from flagstone.kernel.errors import Denied, FlagstoneError, Invalid, NotFound, Unavailable
 from flagstone.sdk import SourceContext
 from flagstone.testing.git_server import GitServer
+from flagstone.testing.ssh_git_server import SshGitServer
 from flagstone.testing.suites.source_suite import ENTITY, SourceBench, SourceSuite
 from flagstone.toolkit.git import GitCredential, GitEnvironment, RemoteRepositories
-from flagstone.toolkit.git.remote import _ssh_options
 from flagstone.toolkit.http import AllowedHost, Fetcher
 
 
@@ -163,10 +164,42 @@ def test_ssh_needs_a_key_and_a_known_host(tmp_path):
     assert not list((tmp_path / "cache").glob("ssh-*"))
 
 
-def test_ssh_trusts_no_other_host_key_and_asks_nobody(tmp_path):
-    options = _ssh_options(tmp_path / "key", tmp_path / "hosts", "git.acme.example", "192.0.2.7")
-    for needed in ("StrictHostKeyChecking=yes", "BatchMode=yes", "HostName=192.0.2.7", "IdentitiesOnly=yes"):
-        assert needed in options
+@pytest.fixture
+def ssh(server):
+    server.commit({"catalog-info.yaml": (ENTITY % "one").encode()})
+    with SshGitServer(server.repository) as running:
+        yield running
+
+
+def test_a_repository_is_read_over_ssh_with_a_key_and_the_key_stays_nowhere(tmp_path, server, ssh):
+    ctx = context(tmp_path, ssh.host, credential=GitCredential("git", ssh.key, ssh.known_hosts))
+    (file,) = GitSource().read(ssh.url, ctx).files
+    assert b"name: one" in file.content
+    commit = server.commit({"catalog-info.yaml": (ENTITY % "two").encode()})
+    listing = GitSource().list(f"{ssh.url}//catalog-info.yaml", ctx)
+    assert listing.version == commit
+    assert b"name: two" in GitSource().read(ssh.url, ctx).files[0].content
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"PRIVATE KEY" in path.read_bytes() for path in kept)
+
+
+def test_ssh_trusts_no_other_server_and_the_server_no_other_key(tmp_path, ssh):
+    other = asyncssh.generate_private_key("ssh-ed25519")
+    stranger = f"[127.0.0.1]:{ssh.port} {other.export_public_key().decode().strip()}"
+    with pytest.raises(Denied, match="shows a key that is not the one known"):
+        GitSource().read(ssh.url, context(tmp_path, ssh.host, credential=GitCredential("git", ssh.key, stranger)))
+    assert ssh.commands == []
+    wrong = GitCredential("git", other.export_private_key().decode(), ssh.known_hosts)
+    with pytest.raises(Denied, match="Permission denied"):
+        GitSource().read(ssh.url, context(tmp_path, ssh.host, credential=wrong))
+    assert ssh.commands == []
+
+
+def test_a_repository_that_an_ssh_server_does_not_have_is_told(tmp_path, ssh):
+    ctx = context(tmp_path, ssh.host, credential=GitCredential("git", ssh.key, ssh.known_hosts))
+    with pytest.raises(NotFound, match="not found"):
+        GitSource().read(ssh.url.replace("shop", "nothing"), ctx)
 
 
 @pytest.mark.parametrize(
