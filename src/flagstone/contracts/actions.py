@@ -33,6 +33,8 @@ class ActionSpec(Wire):
     output_schema: dict[str, JSON]
     permission: str
     idempotency: Idempotency
+    idempotency_note: str = ""
+    """On what it depends, of an action with which it depends on the inputs; ``idempotency`` is the weakest then."""
     has_undo: bool = False
     undo: str = ""
     """What undoing does, or why there is nothing to undo."""

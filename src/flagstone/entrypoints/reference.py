@@ -107,6 +107,7 @@ def actions_page(app: Application) -> str:
         undo = "can be undone" if spec.has_undo else "has no undo"
         parts.append(
             f"Permission `{spec.permission}`; idempotency *{spec.idempotency}*; {undo}. {' '.join(spec.undo.split())}\n"
+            + (f"\n{spec.idempotency_note}\n" if spec.idempotency_note else "")
         )
         parts += [_members("input", spec.input_schema), _members("output", spec.output_schema)]
         parts += [f"{item.title}:\n\n```yaml\n{item.yaml.rstrip()}\n```\n" for item in spec.examples]

@@ -5,7 +5,7 @@ A plugin is a module or object with functions marked :data:`hookimpl`, announced
 handed.
 """
 
-from flagstone.contracts.actions import ActionExample
+from flagstone.contracts.actions import ActionExample, Idempotency
 from flagstone.sdk.actions import Action, ActionContext, Inputs, Outputs, PlanContext, UndoNotPossible, Waiting
 from flagstone.sdk.cards import CardContext, Rendered, UICard
 from flagstone.sdk.files import Files, FileStat
@@ -58,6 +58,7 @@ __all__ = [
     "GitReader",
     "HttpAnswer",
     "HttpClient",
+    "Idempotency",
     "Inputs",
     "Isolation",
     "ListingSource",

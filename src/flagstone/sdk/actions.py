@@ -154,6 +154,8 @@ class ActionContext(BaseContext, Protocol):
     """Stable over retries of this step with these inputs: the idempotency key of its side effect."""
     attempt: int
     """Counts from 1."""
+    repeated: bool
+    """Whether an attempt with this same key was begun before: what it did may be done already."""
     secrets: Mapping[str, str]
     """The run's secrets by name; put them nowhere but into the call that needs them."""
 
@@ -184,6 +186,9 @@ class Action:
     description: ClassVar[str] = ""
     permission: ClassVar[str] = "runs.run.start"
     idempotency: ClassVar[Idempotency] = "natural"
+    """The weakest that holds; see :meth:`idempotency_of`."""
+    idempotency_note: ClassVar[str] = ""
+    """Of an action that defines :meth:`idempotency_of`: on what it depends, in a sentence for people."""
     plan_only_result: ClassVar[bool] = False
     only_on_server: ClassVar[bool] = False
     """Whether it needs a process that serves, for what only that one holds, such as the processes of workloads: then no
@@ -207,6 +212,10 @@ class Action:
         """Do it."""
         raise TypeError(f"{type(self).__name__} must do something: define run().")
 
+    def idempotency_of(self, inputs: Any) -> Idempotency:
+        """What holds with these inputs, where it depends on them: a GET may be sent twice, a POST may not."""
+        return self.idempotency
+
     def probe(self, ctx: ActionContext, inputs: Any) -> Outputs | None:
         """For ``idempotency = "probe"``: the outputs if the side effect with ``ctx.step_key`` already happened."""
         return None
@@ -226,6 +235,7 @@ class Action:
             output_schema=self.Output.model_json_schema(by_alias=True),
             permission=self.permission,
             idempotency=self.idempotency,
+            idempotency_note=self.idempotency_note,
             has_undo=has_undo,
             undo=inspect.getdoc(type(self).undo) or "" if has_undo else self.without_undo,
             examples=self.examples,

@@ -155,6 +155,7 @@ class ActionBench:
             lambda text, _level: lines.append(text),
             step_key=key,
             attempt=attempt,
+            repeated=attempt > 1,
             secrets=secrets,
             stop=self.stop,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -12,12 +13,17 @@ from pydantic import Field, JsonValue
 from flagstone.builtin.actions.describe import example
 from flagstone.builtin.actions.permissions import REQUEST
 from flagstone.builtin.actions.settings import ActionsSettings
-from flagstone.kernel.errors import Invalid, Permanent
-from flagstone.sdk import Action, ActionContext, HttpAnswer, HttpClient, Inputs, Outputs, PlanContext
+from flagstone.kernel.clock import utc_now
+from flagstone.kernel.errors import Invalid, Permanent, Temporary
+from flagstone.sdk import Action, ActionContext, HttpAnswer, HttpClient, Idempotency, Inputs, Outputs, PlanContext
 
 _MOST = 900_000
 _NOT_SHOWN = frozenset({"set-cookie", "authorization", "www-authenticate"})
 _SETTING = "actions.allowed_hosts"
+_NATURAL = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+"""Methods that HTTP itself promises may be sent twice."""
+_BUSY = frozenset({429, 502, 503, 504})
+_GONE = frozenset({404, 410})
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "UPDATE", "DELETE", "PUT", "PATCH"]
 
 
@@ -40,7 +46,15 @@ class _Asked(Inputs):
         False, alias="continueOnBadResponse", description="A status of 400 or more does not fail the step."
     )
     idempotency_key: str | None = Field(
-        None, alias="idempotencyKey", description="Sent as Idempotency-Key; default: a key of this very step."
+        None,
+        alias="idempotencyKey",
+        description="Sent as Idempotency-Key with what changes something; default: a key of this very step, the same "
+        "in all its attempts.",
+    )
+    repeatable: bool = Field(
+        False,
+        description="The server does what comes with the same Idempotency-Key only once, so a POST or PATCH may be "
+        "sent again after a failure or a crash.",
     )
 
 
@@ -57,6 +71,11 @@ class _Request(Action):
 
     permission = REQUEST
     idempotency = "none"
+    idempotency_note = (
+        "GET, HEAD, OPTIONS, PUT and DELETE are sent again when the server is busy or was not reached, and after a "
+        "crash. POST and PATCH carry an Idempotency-Key that is the same in all attempts, and are sent again only with "
+        "repeatable: true, which says that the server honours it; otherwise the run asks a person after a crash."
+    )
     without_undo = "It cannot be undone: what the other side did with the request is known only there."
 
     class Output(_Answered):
@@ -78,6 +97,12 @@ class _Request(Action):
         ctx.note(f"What {urlsplit(address).hostname} answers is known when the run asks.")
         return None
 
+    def idempotency_of(self, inputs: Any) -> Idempotency:
+        """By its method, and by what is said of the server."""
+        if inputs.method in _NATURAL:
+            return "natural"
+        return "key" if inputs.repeatable else "none"
+
     def run(self, ctx: ActionContext, inputs: Any) -> Outputs:
         """Send it."""
         address = self.address(inputs)
@@ -96,14 +121,21 @@ class _Request(Action):
             max_bytes=_MOST,
         )
         ctx.log(f"The answer is {answer.status}, {len(answer.body):,} bytes.")
-        if answer.status >= 400 and not inputs.continue_on_bad_response:
-            raise Permanent(
-                "actions.bad_response",
-                f"{urlsplit(address).hostname} answered {answer.status}: {_text(answer)[:300]}",
-                hint="Set continueOnBadResponse to go on, and look at the output code.",
-            )
+        if inputs.method == "DELETE" and ctx.repeated and answer.status in _GONE:
+            ctx.log("It is not there any more: an earlier attempt of this step has deleted it, or somebody else.")
+        elif answer.status >= 400 and not inputs.continue_on_bad_response:
+            raise self._refused(address, answer, again=self.idempotency_of(inputs) != "none")
         shown = {name: value for name, value in answer.headers.items() if name not in _NOT_SHOWN}
         return _Answered(code=answer.status, headers=shown, body=_body(answer))
+
+
+    @staticmethod
+    def _refused(address: str, answer: HttpAnswer, *, again: bool) -> Temporary | Permanent:
+        told = f"{urlsplit(address).hostname} answered {answer.status}: {_text(answer)[:300]}"
+        if again and answer.status in _BUSY:
+            return Temporary("actions.busy_response", told, retry_after=_retry_after(answer.headers))
+        hint = "Set continueOnBadResponse to go on, and look at the output code."
+        return Permanent("actions.bad_response", told, hint=hint)
 
 
 class HttpRequest(_Request):
@@ -198,6 +230,20 @@ def clients(settings: ActionsSettings) -> tuple[tuple[str, ...], str]:
 
 def _shown(address: str) -> str:
     return address.partition("?")[0]
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, which the header gives as such or as a date."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        until = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    if until.tzinfo is None:
+        return None
+    return max(0.0, (until - utc_now()).total_seconds())
 
 
 def _with_params(address: str, params: Mapping[str, Any]) -> str:

@@ -69,7 +69,7 @@ def router(gateway: RunGateway, pages: Pages) -> APIRouter:
             paragraphs(spec.description),
             members(spec.input_schema),
             members(spec.output_schema),
-            IDEMPOTENCY[spec.idempotency],
+            spec.idempotency_note or IDEMPOTENCY[spec.idempotency],
         )
         return pages.render(request, "action_reference/action.html", page)
 

@@ -160,7 +160,8 @@ class DeleteRepository(Action):
         ctx.log(
             f"Deleted {inputs.repository} with all its commits." if deleted else f"{inputs.repository} is not there."
         )
-        return self.Output(deleted=deleted)
+        # An attempt that was interrupted has deleted it then.
+        return self.Output(deleted=deleted or ctx.repeated)
 
 
 def read_files(workspace: Files, folder: str) -> dict[str, tuple[bytes, bool]]:

@@ -25,7 +25,7 @@ class Context:
 
     def __init__(self, folder, actor=ADA, step_key="step-1"):
         self.workspace = Workspace(folder)
-        self.actor, self.step_key = actor, step_key
+        self.actor, self.step_key, self.repeated = actor, step_key, False
         self.owner = "group:default/payments"
         self.lines, self.changes = [], []
 

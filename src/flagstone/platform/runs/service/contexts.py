@@ -135,8 +135,10 @@ class RunContext(StepContext):
         attempt: int,
         secrets: Mapping[str, str],
         stop: threading.Event,
+        repeated: bool = False,
     ) -> None:
         super().__init__(place, self._log_while_open)
+        self.repeated = repeated
         self.step_key = step_key
         self.attempt = attempt
         self.secrets = secrets

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from flagstone.contracts.actions import Idempotency
 from flagstone.contracts.runs import StepDefinition
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.errors import FlagstoneError, Invalid, Permanent, Problem
@@ -42,6 +43,11 @@ class _Task:
     """The inputs as they are stored: without secrets."""
     key: str
     place: Place
+
+    @property
+    def idempotency(self) -> Idempotency:
+        """What holds with these inputs."""
+        return self.action.idempotency_of(self.inputs)
 
 
 class StepRunner:
@@ -84,7 +90,7 @@ class StepRunner:
         known = self._steps.intent(task.key) if step.attempt else None
         if known is not None and known.state == "done":
             self._succeed(task, None, dict(known.outputs))
-        elif known is not None and known.state == "open" and task.action.idempotency == "none":
+        elif known is not None and known.state == "open" and task.idempotency == "none":
             self._unknown(task)
         else:
             self._attempts(task, deaths, seen=known is not None and known.state != "released")
@@ -111,7 +117,6 @@ class StepRunner:
 
     def _attempts(self, task: _Task, deaths: int, *, seen: bool) -> None:
         active, step = task.active, task.step
-        probe = task.action.idempotency == "probe"
         tries = Tries.of(active.waits.get(step.id))
         for number in itertools.count(1):
             self._crash.hit("before_intent", step.id)
@@ -120,10 +125,10 @@ class StepRunner:
             if active.stop.is_set():
                 self._cancelled(active, step, key=task.key)
                 return
-            context = self._context(task, step.attempt + number)
+            again = seen or number > 1
+            context = self._context(task, step.attempt + number, repeated=again)
             try:
-                again = probe and (seen or number > 1)
-                call = Call(task.action, context, task.inputs, self._timeout(task), probe=again)
+                call = Call(task.action, context, task.inputs, self._timeout(task), probe=again and task.idempotency == "probe")
                 outputs = self._checked(active.masked(self._caller.call(active, call)), step)
             except FlagstoneError as error:
                 tries = tries.counted(failure_of(error), self._recorder.db_now())
@@ -149,7 +154,7 @@ class StepRunner:
             self._ask_to_mend(task, error)
             return False
         delay = None
-        if failure != "permanent" and task.action.idempotency != "none":
+        if failure != "permanent" and task.idempotency != "none":
             delay = tries.pause(error, self._settings, self._recorder.db_now())
         if delay is None:
             self._fail(task.active, task.step, error, key=task.key)
@@ -219,7 +224,7 @@ class StepRunner:
         self._recorder.commit(active, [event], work, step=step.id, state="waiting", error=problem)
         active.waits[step.id] = wait
 
-    def _context(self, task: _Task, attempt: int) -> RunContext:
+    def _context(self, task: _Task, attempt: int, *, repeated: bool = True) -> RunContext:
         step = task.step
         book = task.active.book
         context = RunContext(
@@ -229,6 +234,7 @@ class StepRunner:
             attempt=attempt,
             secrets=task.active.secrets,
             stop=threading.Event(),
+            repeated=repeated,
         )
         context.resume(task.active.waits.get(step.id))
         return context
