@@ -31,6 +31,12 @@ def test_a_worker_takes_runs_from_the_queue_and_leaves_them_to_others_when_it_st
                 return [item["name"] for item in server.get("/api/v1/workers")["items"]]
 
             wait_until(lambda: names() == ["main", "second"], 30, "the worker")
+            twin = start(tmp_path, url, "--name", "main")
+            told = twin.communicate(timeout=60)[0].decode()
+            assert twin.returncode == 5, told
+            assert f"process {server.pid}" in told
+            assert "runs.executor_id" in told
+            assert names() == ["main", "second"]
             step = {"name": "wait", "action": "debug:wait", "input": {"seconds": 2.5}}
             body = {"workflow": {"name": "w", "title": "Wait", "steps": [{"id": "wait", **step}]}}
             runs = [server.post("/api/v1/runs", body)["id"] for _ in range(3)]

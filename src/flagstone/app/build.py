@@ -49,6 +49,12 @@ class Application:
         """Bring the schemas up to date."""
         return migrate_all(self.databases, self.slices)
 
+    def claim(self) -> None:
+        """Take what one process at a time may have. Raises Conflict when another has it; then nothing was started."""
+        for item in self.slices:
+            if item.claim is not None:
+                item.claim()
+
     def start(self, *, worker: bool = False) -> None:
         """Start the slices in order; those that executing runs needs in a process that does nothing else."""
         for item in self.slices:

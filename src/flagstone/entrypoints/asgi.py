@@ -7,4 +7,5 @@ from flagstone.app.rooms import load_settings
 
 _application = build(load_settings(None))
 _application.migrate()
+_application.claim()
 app = _application.asgi

@@ -94,6 +94,7 @@ def run(options: StartOptions) -> None:
     progress.step(f"Flagstone {__version__} with {_rooms(options.rooms)}, data in {folder.path}")
     if app.migrate():
         progress.step("Databases are up to date")
+    app.claim()
     _serve(app, listener, lambda: _welcome(app, options, folder, progress))
 
 

@@ -81,6 +81,7 @@ def _work(name: str, concurrency: int | None, config: Path | None, data: Path | 
         signal.signal(number, lambda *_: stopped.set())
     try:
         app.migrate()
+        app.claim()
         app.start(worker=True)
         log.info("the worker %s executes runs", name)
         stopped.wait()

@@ -62,6 +62,9 @@ class Slice:
     """Where its tables live: the database of its room, the process's home database, or every database."""
     palette: Callable[[str, Principal, int], list[PaletteEntry]] | None = None
     """(text, principal, limit) -> results."""
+    claim: Callable[[], None] | None = None
+    """Called once the databases are migrated, before anything starts, in a process that is to serve or to work: takes
+    what one process at a time may have. Raise Conflict, saying who has it and what to do."""
     start: Callable[[], None] | None = None
     """Called in order of the slices when the process starts serving; must return soon."""
     in_workers: bool = False

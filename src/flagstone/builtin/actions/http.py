@@ -128,7 +128,6 @@ class _Request(Action):
         shown = {name: value for name, value in answer.headers.items() if name not in _NOT_SHOWN}
         return _Answered(code=answer.status, headers=shown, body=_body(answer))
 
-
     @staticmethod
     def _refused(address: str, answer: HttpAnswer, *, again: bool) -> Temporary | Permanent:
         told = f"{urlsplit(address).hostname} answered {answer.status}: {_text(answer)[:300]}"

@@ -65,6 +65,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         collects={"flagstone_register_actions": parts.registry.add},
         sealed=parts.registry.freeze,
         in_workers=True,
+        claim=parts.workers.claim,
         start=parts.start,
         stop=parts.stop,
     )

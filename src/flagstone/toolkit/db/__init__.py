@@ -8,6 +8,7 @@
 Dialect differences live here and nowhere else.
 """
 
+from flagstone.toolkit.db.claims import NameClaim
 from flagstone.toolkit.db.database import Database
 from flagstone.toolkit.db.migrate import MigrationSource, migrate
 from flagstone.toolkit.db.order import append_lock
@@ -20,6 +21,7 @@ __all__ = [
     "HomeDatabase",
     "JsonText",
     "MigrationSource",
+    "NameClaim",
     "PlatformDatabase",
     "PortalDatabase",
     "UtcDateTime",

@@ -31,7 +31,7 @@ from flagstone.platform.runs.service.workers import Workers
 from flagstone.platform.runs.service.workspaces import Workspaces
 from flagstone.platform.runs.settings import RunsSettings
 from flagstone.platform.runs.store import EventStore, RunStore, StepStore, WaitStore, WorkerStore
-from flagstone.toolkit.db import Database
+from flagstone.toolkit.db import Database, NameClaim
 from flagstone.toolkit.signals import Signals
 
 
@@ -81,6 +81,11 @@ class RunsAssembly:
         self.flusher.stop()
 
 
+def _claim(db: Database, settings: RunsSettings) -> NameClaim:
+    # On SQLite there is one process in all, whatever it is called.
+    return NameClaim(db, "runs" if db.is_sqlite else f"runs.{settings.executor_id}")
+
+
 def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, workspaces_dir: Path) -> RunsAssembly:
     """Build everything; nothing runs before :meth:`RunsAssembly.start`."""
     runs, steps, events = RunStore(others.db), StepStore(others.db), EventStore(others.db)
@@ -118,7 +123,7 @@ def assemble(others: Collaborators, engine: Engine, settings: RunsSettings, work
     )
     waiting = WaitService(recorder, others.access, others.audit)
     executor.undoer = Undoer(recorder, executor.runner, executor.stopping)
-    workers = Workers(WorkerStore(others.db, others.now), recorder, settings)
+    workers = Workers(WorkerStore(others.db, others.now), recorder, settings, _claim(others.db, settings))
     dispatcher = Dispatcher(
         engine,
         executor,

@@ -128,7 +128,9 @@ class StepRunner:
             again = seen or number > 1
             context = self._context(task, step.attempt + number, repeated=again)
             try:
-                call = Call(task.action, context, task.inputs, self._timeout(task), probe=again and task.idempotency == "probe")
+                call = Call(
+                    task.action, context, task.inputs, self._timeout(task), probe=again and task.idempotency == "probe"
+                )
                 outputs = self._checked(active.masked(self._caller.call(active, call)), step)
             except FlagstoneError as error:
                 tries = tries.counted(failure_of(error), self._recorder.db_now())

@@ -17,13 +17,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from flagstone.kernel.clock import iso
+from flagstone.kernel.errors import Conflict
 from flagstone.platform.runs.model import Dispatch, RunRecord, WorkerRecord, execution_id
 from flagstone.platform.runs.service.recording import Recorder
 from flagstone.platform.runs.settings import RunsSettings
 from flagstone.platform.runs.store import NewEvent, WorkerStore
+from flagstone.toolkit.db import NameClaim
 
 log = logging.getLogger("flagstone.runs")
 
+_LETTING_GO = 3.0
+"""Seconds for a process of the same name that is about to end."""
 _BEATS = 5
 """Signs of life in one lease."""
 
@@ -39,7 +44,8 @@ class _Seen:
 class Workers:
     """``taken_over`` is called with the new executions of runs of a worker that is gone, and the old ones."""
 
-    def __init__(self, store: WorkerStore, recorder: Recorder, settings: RunsSettings) -> None:
+    def __init__(self, store: WorkerStore, recorder: Recorder, settings: RunsSettings, claim: NameClaim) -> None:
+        self._claim = claim
         self._store = store
         self._recorder = recorder
         self._lease = settings.lease_seconds
@@ -52,6 +58,19 @@ class Workers:
         self._thread: threading.Thread | None = None
         self.taken_over: Callable[[Sequence[Dispatch], Sequence[str]], None] = lambda _new, _old: None
         """Set by whoever builds the service."""
+
+    def claim(self, wait: float = _LETTING_GO) -> None:
+        """Be the only process of this name. Raises Conflict while another is; ``wait``: seconds for one that ends."""
+        if self._claim.take(wait):
+            return
+        other = next((worker for worker in self._store.all() if worker.name == self._name), None)
+        who = f": process {other.process} on {other.host}, since {iso(other.started_at)}" if other else ""
+        raise Conflict(
+            "runs.name_in_use",
+            f"Another process executes runs as {self._name!r} over the same database already{who}.",
+            hint="Stop it first. To run several processes on PostgreSQL give each its own name: the setting "
+            "runs.executor_id (FLAGSTONE_RUNS__EXECUTOR_ID), or --name of `flagstone worker`.",
+        )
 
     def start(self) -> None:
         """Register, and go on saying so in the background. Raises what the database raises."""
@@ -84,6 +103,7 @@ class Workers:
 
     def beat(self) -> None:
         """Say that this process is there, and look for those that are not."""
+        self._claim.renew()
         if not self._store.beat(self._name, self._session):
             others = {worker.name: worker.session for worker in self._store.all()}
             if others.get(self._name, self._session) != self._session:
@@ -148,9 +168,14 @@ class Workers:
     def stop(self) -> None:
         """Leave: others go on with what is left. Without others it is left to the next start."""
         self._stopped.set()
-        if self._thread is None:
-            return
-        self._thread.join(5)
+        try:
+            if self._thread is not None:
+                self._leave(self._thread)
+        finally:
+            self._claim.release()
+
+    def _leave(self, thread: threading.Thread) -> None:
+        thread.join(5)
         workers = {worker.name: worker for worker in self._store.all()}
         me = workers.get(self._name)
         others = any(worker.state == "active" for name, worker in workers.items() if name != self._name)

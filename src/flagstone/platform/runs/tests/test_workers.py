@@ -18,6 +18,7 @@ from flagstone.platform.runs.settings import RunsSettings
 from flagstone.platform.runs.store import WorkerStore, tables
 from flagstone.platform.runs.tests.harness import ANN, Harness, lines
 from flagstone.platform.runs.tests.test_service_crash import child, counted, finish
+from flagstone.toolkit.db import NameClaim
 
 STEPS = [
     {"id": "one", "action": "count:target", "input": {"name": "one", "seconds": 1.5}},
@@ -44,7 +45,7 @@ def stopped(tmp_path):
 def workers(harness, name, lease=3):
     settings = RunsSettings(executor_id=name, lease_seconds=lease)
     recorder = harness.parts.service._recorder
-    made = Workers(WorkerStore(harness.db, recorder.now), recorder, settings)
+    made = Workers(WorkerStore(harness.db, recorder.now), recorder, settings, NameClaim(harness.db, name))
     made.moved = []
     made.taken_over = lambda new, old: made.moved.append(([item.execution for item in new], list(old)))
     made._register()
@@ -79,6 +80,23 @@ def test_who_is_silent_for_its_lease_loses_its_runs_and_can_write_no_more(stoppe
     assert any("first is gone" in line for line in stopped.log(run.id))
     first.beat()
     assert first.living() == {"first", "second"}, "who comes back takes part again"
+
+
+def test_a_second_process_of_the_same_name_is_refused_and_told_who_has_it(stopped):
+    first, second = workers(stopped, "main"), workers(stopped, "main")
+    first.claim()
+    with pytest.raises(Conflict) as refused:
+        second.claim(wait=0)
+    assert refused.value.code == "runs.name_in_use"
+    assert f"process {os.getpid()}" in refused.value.message
+    assert "runs.executor_id" in refused.value.hint
+    first.beat()
+    other = workers(stopped, "other")
+    other.claim(wait=0)
+    first.stop()
+    second.claim(wait=0)
+    other.stop()
+    second.stop()
 
 
 def test_who_was_stopped_itself_does_not_blame_the_others(stopped, monkeypatch):
