@@ -243,7 +243,7 @@ def _line(
     known = {FORM, *(name for name, _ in PLACES)}
     typed = place if place and place not in known else ""
     own = (OTHER, "another place in it")
-    form = ((FORM, "each entity, as the form says"),) if item.name in filled else ()
+    form = ((FORM, "each entity, by the form"),) if item.name in filled else ()
     return FieldLine(
         field=item,
         src=f"{path.href}/_options?{urlencode({'page': number})}",
