@@ -31,7 +31,8 @@ class Event(Wire):
     ``run.changed`` {state, title, number, template_ref, owner, trigger},
     ``batch.changed`` {state, title, template_ref, total, succeeded, failed, by},
     ``approval.requested`` {run, number, title, of, owner,
-    by_name, message, expires_at}, ``approval.decided`` {run, number, title, state, owner, requested_by, by_name,
+    by_name, message, expires_at}, ``approval.delegated`` {run, number, title, to, owner, by_name, delegated_by_name,
+    message, expires_at}, ``approval.decided`` {run, number, title, state, owner, requested_by, by_name,
     comment}, ``deployment.changed`` {entity_ref, environment, state, message}.
     """
 

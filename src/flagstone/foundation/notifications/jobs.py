@@ -1,30 +1,48 @@
-"""The threads: one follows the outbox of the platform, one sends, one tidies up."""
+"""The threads: one follows the events of the platform, here or behind the gateway, one sends, one tidies up."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from datetime import datetime
 
-from flagstone.foundation.events import EventLog
+from flagstone.contracts.gateway import RunGateway
+from flagstone.foundation.events import Event, EventLog
 from flagstone.foundation.notifications.service import Deliverer, Follower
 from flagstone.foundation.notifications.service.notifier import WAKE
+from flagstone.kernel.clock import utc_now
+from flagstone.kernel.errors import FlagstoneError
 from flagstone.toolkit.schedule import Every
 from flagstone.toolkit.signals import Signals
 
 log = logging.getLogger("flagstone.notifications")
 
 READER = "notifications"
+READER_BEHIND = "notifications-platform"
+"""Of a portal alone: what happened in its platform, by a cursor of the portal's own."""
 _WAIT = 5.0
 _PAUSE_AFTER_FAILURE = 5.0
 
 
 class NotificationsJob:
-    """``events`` None: this process has no platform, so there is nothing to follow."""
+    """``events`` is the outbox of the platform in this process.
+
+    A portal alone has none: it gives ``behind``, where its gateway is found once the process is built, and ``events``
+    is its own log, which keeps the cursor. A platform behind the gateway that tells its own people does so besides.
+    """
 
     def __init__(
-        self, events: EventLog | None, follower: Follower, deliverer: Deliverer, signals: Signals, keep_days: int
+        self,
+        events: EventLog,
+        follower: Follower,
+        deliverer: Deliverer,
+        signals: Signals,
+        keep_days: int,
+        behind: Callable[[], RunGateway | None] | None = None,
     ) -> None:
         self._events = events
+        self._behind = behind
         self._follower = follower
         self._deliverer = deliverer
         self._signals = signals
@@ -36,10 +54,13 @@ class NotificationsJob:
         """Start the threads."""
         self._stopped.clear()
         work = [("notifications-send", self._send)]
-        if self._events is not None:
+        gateway = self._behind() if self._behind is not None else None
+        if self._behind is None:
             # Before anything can happen: what happens from now on is told, not what happened before there were any.
             self._events.reader(READER, start="now")
             work.append(("notifications-follow", self._follow))
+        elif gateway is not None:
+            work.append(("notifications-follow", lambda: self._follow_behind(gateway)))
         self._threads = [threading.Thread(target=call, name=name, daemon=True) for name, call in work]
         for thread in self._threads:
             thread.start()
@@ -62,8 +83,35 @@ class NotificationsJob:
                 log.exception("sending failed; going on in %.0f s", _PAUSE_AFTER_FAILURE)
                 self._stopped.wait(_PAUSE_AFTER_FAILURE)
 
+    def _follow_behind(self, gateway: RunGateway) -> None:
+        known = any(reader.name == READER_BEHIND for reader in self._events.readers())
+        # What happened before there were notifications is told to nobody.
+        since = None if known else utc_now()
+        while not self._stopped.is_set():
+            try:
+                self._turn_behind(gateway, since)
+            except FlagstoneError as error:
+                log.warning("the platform's events cannot be read: %s", error.message)
+                self._stopped.wait(_PAUSE_AFTER_FAILURE)
+            except Exception:
+                log.exception("following events failed; going on in %.0f s", _PAUSE_AFTER_FAILURE)
+                self._stopped.wait(_PAUSE_AFTER_FAILURE)
+
+    def _turn_behind(self, gateway: RunGateway, since: datetime | None) -> None:
+        def source(after: int, limit: int) -> list[Event]:
+            if not gateway.info().connected:
+                return []
+            return gateway.events(after=after, limit=limit, wait=_WAIT)
+
+        def heard(event: Event) -> None:
+            if since is None or event.at >= since:
+                self._follower.heard(event)
+
+        reader = self._events.reader(READER_BEHIND, source=source)
+        if not reader.poll(heard):
+            self._stopped.wait(max(0.5, min(reader.retry_in(), _WAIT)))
+
     def _follow(self) -> None:
-        assert self._events is not None
         while not self._stopped.is_set():
             try:
                 reader = self._events.reader(READER, start="now")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from flagstone.contracts.gateway import RunGateway
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import HomeAudit
-from flagstone.foundation.events import PlatformEvents
+from flagstone.foundation.events import PlatformEvents, PortalEvents
 from flagstone.foundation.identity import IdentityService
 from flagstone.foundation.notifications import api, web
 from flagstone.foundation.notifications.actions import Notify
@@ -49,7 +50,15 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     mail = Mail(settings.smtp, secret, server.product) if settings.smtp.host else None
     hooks = {item.name: Hook(item, fetcher, secret) for item in settings.channels if item.kind != "email"}
     deliverer = Deliverer(store, mail, hooks, tries=settings.tries)
-    job = NotificationsJob(deps.find(PlatformEvents), Follower(notifier), deliverer, signals, settings.keep_days)
+    here_too = deps.find(PlatformEvents)
+    job = NotificationsJob(
+        here_too or deps.get(PortalEvents),
+        Follower(notifier),
+        deliverer,
+        signals,
+        settings.keep_days,
+        behind=None if here_too else lambda: deps.find(RunGateway),  # type: ignore[type-abstract]
+    )
 
     def stop() -> None:
         job.stop()

@@ -8,7 +8,16 @@ from pydantic import Field, model_validator
 
 from flagstone.toolkit.settings import SettingsModel
 
-Topic = Literal["approval.requested", "approval.decided", "run.failed", "run.succeeded", "message", "test"]
+Topic = Literal[
+    "approval.requested",
+    "approval.decided",
+    "run.failed",
+    "run.succeeded",
+    "batch.stopped",
+    "batch.ended",
+    "message",
+    "test",
+]
 """What can be told; `message` is what steps say, `test` the try of a channel."""
 
 DEFAULT_TOPICS: tuple[Topic, ...] = ("approval.requested", "approval.decided", "run.failed")

@@ -6,7 +6,6 @@ from flagstone.contracts.events import Event
 from flagstone.foundation.notifications.model import Notification
 from flagstone.foundation.notifications.service.notifier import Notifier
 
-
 _BATCH = {"stopped": "stopped", "succeeded": "succeeded", "failed": "ended with failures", "cancelled": "cancelled"}
 
 
@@ -25,10 +24,13 @@ class Follower:
 
 def in_words(event: Event) -> Notification | None:
     """The notification about an event; None for one that nobody needs to be told of."""
-    if event.type == "approval.requested":
-        return _requested(event)
-    if event.type == "approval.decided":
-        return _decided(event)
+    of_approvals = {
+        "approval.requested": _requested,
+        "approval.delegated": _delegated,
+        "approval.decided": _decided,
+    }
+    if event.type in of_approvals:
+        return of_approvals[event.type](event)
     if event.type == "batch.changed" and event.data.get("state") in _BATCH:
         return _batch(event)
     # Of the many runs of a batch nobody is told one by one: the batch itself tells.
@@ -42,12 +44,6 @@ def in_words(event: Event) -> Notification | None:
 def _requested(event: Event) -> Notification:
     run = f"Run {event.data['number']}"
     asked = event.data.get("of")
-    facts = [("Run", str(event.data["number"]))]
-    facts += [(label, _text(event, key)) for label, key in (("Asked by", "by_name"), ("Until", "expires_at"))]
-    facts = [
-        (label, f"{value[:16].replace('T', ' ')} UTC" if label == "Until" and value else value)
-        for label, value in facts
-    ]
     return Notification(
         "approval.requested",
         f"Approval is asked for: {event.data['title']}",
@@ -55,9 +51,34 @@ def _requested(event: Event) -> Notification:
         f"/approvals/{event.subject}",
         to=tuple(str(ref) for ref in asked) if isinstance(asked, list) else (),
         without=(event.actor,),
-        facts=tuple((label, value) for label, value in facts if value),
+        facts=_asked(event),
         owner=_text(event, "owner") or None,
     )
+
+
+def _delegated(event: Event) -> Notification:
+    run, by = f"Run {event.data['number']}", _text(event, "delegated_by_name")
+    return Notification(
+        "approval.requested",
+        f"{by} asks you to decide: {event.data['title']}",
+        _text(event, "message") or f"{run} waits for it; you may approve or reject in the place of {by}.",
+        f"/approvals/{event.subject}",
+        to=(_text(event, "to"),),
+        without=(event.actor,),
+        facts=_asked(event),
+        owner=_text(event, "owner") or None,
+    )
+
+
+def _asked(event: Event) -> tuple[tuple[str, str], ...]:
+    until = _text(event, "expires_at")[:16].replace("T", " ")
+    facts = (
+        ("Run", str(event.data["number"])),
+        ("Asked by", _text(event, "by_name")),
+        ("Delegated by", _text(event, "delegated_by_name")),
+        ("Until", f"{until} UTC" if until else ""),
+    )
+    return tuple((label, value) for label, value in facts if value)
 
 
 def _decided(event: Event) -> Notification:

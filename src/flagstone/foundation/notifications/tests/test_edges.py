@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import pytest
 
-from flagstone.foundation.events import EventLog
+from flagstone.contracts.gateway import GatewayInfo
+from flagstone.foundation.events import Event, EventLog
 from flagstone.foundation.notifications import api
 from flagstone.foundation.notifications.jobs import NotificationsJob
+from flagstone.kernel.clock import utc_now
 from flagstone.testing.client import Client
 
 
@@ -56,3 +61,50 @@ def test_what_happens_is_followed_from_the_outbox_and_sent_by_the_threads(hooked
         job.stop()
     assert b"Run 2 failed: Now" in receiver.got[0][1]
     assert len(receiver.got) == 1
+
+
+class Platform:
+    """What a portal alone sees of its platform."""
+
+    def __init__(self):
+        self.told = []
+
+    def info(self):
+        return GatewayInfo(name="http", connected=True)
+
+    def happens(self, title, at):
+        data = {"state": "failed", "title": title, "number": len(self.told) + 1}
+        self.told.append(
+            Event(
+                cursor=len(self.told) + 1, id=title, type="run.changed", at=at, subject="r", actor="user:x", data=data
+            )
+        )
+
+    def events(self, *, after, limit, wait):
+        return self.told[after : after + limit]
+
+
+def test_a_portal_alone_tells_its_people_what_happens_in_its_platform_and_nothing_twice(hooked, receiver):
+    hooked.secret("hook/key", "k")
+    platform, signals = Platform(), hooked.foundation.signals
+    platform.happens("Long ago", utc_now() - timedelta(days=1))
+
+    def follow_until(count):
+        events = EventLog(hooked.store.db, signals)
+        job = NotificationsJob(events, hooked.follower, hooked.deliverer, signals, 90, behind=lambda: platform)
+        job.start()
+        try:
+            if count == 1:
+                platform.happens("Now", utc_now() + timedelta(seconds=5))
+            else:
+                platform.happens("Missed", utc_now())
+            while len(receiver.got) < count:
+                events.wait(10**9, 0.02)
+        finally:
+            job.stop()
+
+    follow_until(1)
+    platform.happens("While it was down", utc_now() - timedelta(hours=3))
+    follow_until(3)
+    titles = [json.loads(body)["data"]["title"] for _, body in receiver.got]
+    assert titles == ["Run 2 failed: Now", "Run 3 failed: While it was down", "Run 4 failed: Missed"]

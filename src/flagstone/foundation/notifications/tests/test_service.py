@@ -94,6 +94,16 @@ def test_who_started_a_run_hears_how_it_ended_and_how_its_approval_was_decided(h
     assert "Not today" in [item.body.text for item in hooked.reading.own(dev).items]
 
 
+def test_who_is_delegated_to_is_told_by_whom(hooked):
+    dev = hooked.people.developer.principal
+    said = {"run": "r", "number": 7, "title": "Deploy shop", "by_name": "Ann", "delegated_by_name": "Bob"}
+    hooked.follower.heard(event("approval.delegated", "a1", "user:bob", to="user:default/dora", **said))
+    [told] = hooked.reading.own(dev).items
+    assert told.body.title == "Bob asks you to decide: Deploy shop"
+    assert "in the place of Bob" in told.body.text
+    assert ("Asked by", "Ann") in told.body.facts
+
+
 def test_a_webhook_is_signed_so_that_the_receiver_can_tell_it_is_us_and_now(hooked, receiver):
     hooked.secret("hook/key", "whsec_aGVsbG8=")
     hooked.tell(text="Line one\nline two", path="/runs/7", facts=(("Run", "7"),))

@@ -12,7 +12,7 @@ from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import AuditLog
 from flagstone.foundation.events import EventLog
 from flagstone.kernel.actor import Principal
-from flagstone.kernel.clock import utc_now
+from flagstone.kernel.clock import iso, utc_now
 from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.kernel.refs import parse_ref
@@ -185,7 +185,22 @@ class ApprovalService:
             if self._store.delegate(record.id, Delegation(place.seat, actor.name, ref, now)):
                 detail = {"to": ref, "run": record.run_number}
                 self._audit.record(actor, "approvals.request.delegate", f"approval:{record.id}", detail=detail)
+                self._tell_delegate(record, actor, ref)
         return self.get(approval_id, actor)
+
+    def _tell_delegate(self, record: ApprovalRecord, actor: Principal, ref: str) -> None:
+        data = {
+            "run": record.run_id,
+            "number": record.run_number,
+            "title": record.run_title,
+            "to": ref,
+            "owner": record.owner,
+            "by_name": record.requested_by_name,
+            "delegated_by_name": actor.name,
+            "message": record.message or record.rule.reason,
+            "expires_at": iso(record.expires_at),
+        }
+        self._events.publish("approval.delegated", record.id, data, actor=actor.id)
 
     def _place(self, record: ApprovalRecord, actor: Principal, now: datetime) -> Standing:
         place = standing(record, actor, now)

@@ -201,7 +201,9 @@ def test_every_decision_is_in_the_audit_and_in_the_outbox(world):
         (CYD.id, "decide"),
     }
     events = [event for event in world.outbox.read(limit=5000) if event.subject == request.id]
-    assert [event.type for event in events] == ["approval.requested", "approval.decided"]
+    assert [event.type for event in events] == ["approval.requested", "approval.delegated", "approval.decided"]
     assert (events[0].data["of"], events[0].data["by_name"]) == ([TEAM], "Ann")
-    said = [events[1].data[name] for name in ("state", "requested_by", "by_name", "comment")]
+    told = [events[1].data[name] for name in ("to", "by_name", "delegated_by_name")]
+    assert told == ["user:default/zoe", "Ann", "Bob"]
+    said = [events[2].data[name] for name in ("state", "requested_by", "by_name", "comment")]
     assert said == ["approved", ANN.id, "Cyd", "fine"]
