@@ -25,6 +25,8 @@ CARD_NODES, PAGE_NODES = 40, 150
 _BOX, _BOX_TOP, _BESIDE = 22, 38, 64
 """Around what lies inside a boundary, above it (its title), and between the boundary and what lies outside."""
 _ORDER_SWEEPS, _PLACE_SWEEPS = 24, 60
+_STILL = 0.25
+"""Pixels. Two sweeps that move nothing further are the last."""
 _STATUS_SHAPES = {
     "healthy": '<circle class="p-st-healthy" cx="{x}" cy="23" r="4"/>',
     "degraded": '<path class="p-st-degraded" d="M{x} 18.2l4.8 4.8-4.8 4.8-4.8-4.8z"/>',
@@ -371,18 +373,28 @@ def _place(ladder: _Ladder) -> dict[str, float]:
             y += _height(name) + GAP_Y
     near = {name: (*ladder.left.get(name, ()), *ladder.right.get(name, ())) for name in tops}
     half = {name: _height(name) / 2 for name in tops}
+    # The halves of the neighbours, less its own, stay what they are: only tops are added up again and again.
+    pulls = [
+        [
+            (near[name], sum(half[other] for other in near[name]) / len(near[name]) - half[name])
+            if near[name]
+            else ((name,), 0.0)
+            for name in layer
+        ]
+        for layer in ladder.layers
+    ]
     steps = [_steps(layer) for layer in ladder.layers]
-    count = len(ladder.layers)
+    count, still = len(ladder.layers), 0
     for sweep in range(_PLACE_SWEEPS):
+        moved = 0.0
         for rank in range(count) if sweep % 2 else range(count - 1, -1, -1):
-            layer = ladder.layers[rank]
-            wanted = [
-                sum([tops[other] + half[other] for other in near[name]]) / len(near[name]) - half[name]
-                if near[name]
-                else tops[name]
-                for name in layer
-            ]
-            tops.update(zip(layer, _spread(steps[rank], wanted), strict=True))
+            wanted = [sum([tops[other] for other in others]) / len(others) + off for others, off in pulls[rank]]
+            for name, top in zip(ladder.layers[rank], _spread(steps[rank], wanted), strict=True):
+                moved = max(moved, abs(top - tops[name]))
+                tops[name] = top
+        still = still + 1 if moved < _STILL else 0
+        if still == 2:
+            break
     return tops
 
 

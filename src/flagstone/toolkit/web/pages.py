@@ -6,6 +6,7 @@ Which templates exist is told by the composition root; what a page holds is the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,20 @@ def is_fragment(request: Request) -> bool:
     )
 
 
+_chrome: ContextVar[Chrome | None] = ContextVar("flagstone_chrome", default=None)
+
+
+class _CurrentChrome:
+    """Stands for the chrome of whichever page is being made."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(_chrome.get(), name)
+
+
 class _Template(Template):
-    """A template; the kit is made once for a request, not for every part of its page that imports it."""
+    """A template; the kit is made once, not for every part of every page that imports it."""
+
+    _kit: TemplateModule | None = None
 
     def make_module(
         self,
@@ -85,14 +98,12 @@ class _Template(Template):
         shared: bool = False,
         locals: Mapping[str, Any] | None = None,  # noqa: A002
     ) -> TemplateModule:
-        """As Jinja's; the kit looks at nothing but what all parts of a page see."""
-        request = vars.get("request") if vars and self.name == _KIT else None
-        if request is None:
+        """As Jinja's; of what surrounds it the kit looks at the chrome alone."""
+        if self.name != _KIT:
             return super().make_module(vars, shared, locals)
-        kit: TemplateModule | None = getattr(request.state, "kit", None)
-        if kit is None:
-            kit = request.state.kit = super().make_module(vars, shared, locals)
-        return kit
+        if self._kit is None:
+            self._kit = super().make_module({"chrome": _CurrentChrome()})
+        return self._kit
 
 
 class Pages:
@@ -175,4 +186,5 @@ class Pages:
             chrome = make(request) if make else Chrome(product=self._product)
             # A page has many parts, and each of them asks.
             request.state.chrome = chrome
+        _chrome.set(chrome)
         return {"request": request, "chrome": chrome, "fragment": is_fragment(request)}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, and_, distinct, func, literal, or_, select
+from sqlalchemy import Select, and_, bindparam, distinct, func, literal, or_, select
 
 from flagstone.kernel.paging import Page, clamp_limit
 from flagstone.portal.catalog.model import CatalogQuery, Entity, EntityRow, EntitySource, FacetValue, Relation
@@ -52,6 +52,30 @@ _FOUND = (
     " WHERE e.id IN (SELECT rowid FROM catalog_words WHERE catalog_words MATCH ?) AND e.sort_name >= ' '"
     " LIMIT ?"
 )
+
+# Statements that every page asks are made once: making one costs as much as asking it.
+_ENTITY = select(
+    entities,
+    documents.c.body,
+    locations.c.type.label("location_type"),
+    locations.c.target.label("location_target"),
+    locations.c.read_at.label("location_read_at"),
+).select_from(
+    entities.join(documents, documents.c.entity_id == entities.c.id).outerjoin(
+        locations, locations.c.id == entities.c.location_id
+    )
+)
+_ENTITIES = {
+    column.name: _ENTITY.where(column.in_(bindparam("values", expanding=True)))
+    for column in (entities.c.ref, entities.c.uid)
+}
+_ROWS = select(*_ROW_COLUMNS).where(entities.c.ref.in_(bindparam("refs", expanding=True)))
+_RELATIONS = (
+    select(relations.c.source_ref, relations.c.type, relations.c.target_ref)
+    .distinct()
+    .where(relations.c.source_ref.in_(bindparam("refs", expanding=True)))
+)
+_RELATIONS_OF = _RELATIONS.where(relations.c.type.in_(bindparam("types", expanding=True)))
 
 T = TypeVar("T")
 
@@ -181,8 +205,7 @@ class EntityReader:
         found: dict[str, EntityRow] = {}
         with self._db.read() as conn:
             for part in chunks(sorted(set(queries.sound(refs)))):
-                statement = select(*_ROW_COLUMNS).where(entities.c.ref.in_(part))
-                found |= {row.ref: _row(row) for row in conn.execute(statement)}
+                found |= {row.ref: _row(row) for row in conn.execute(_ROWS, {"refs": part})}
         return found
 
     def options(self, kinds: Collection[str], text: str, limit: int) -> list[EntityRow]:
@@ -210,21 +233,10 @@ class EntityReader:
         return next(iter(self._entities("uid", [uid]).values()), None)
 
     def _entities(self, column: str, values: Sequence[str]) -> dict[str, Entity]:
-        statement = select(
-            entities,
-            documents.c.body,
-            locations.c.type.label("location_type"),
-            locations.c.target.label("location_target"),
-            locations.c.read_at.label("location_read_at"),
-        ).select_from(
-            entities.join(documents, documents.c.entity_id == entities.c.id).outerjoin(
-                locations, locations.c.id == entities.c.location_id
-            )
-        )
         found: dict[str, Entity] = {}
         with self._db.read() as conn:
             for part in chunks(values):
-                for row in conn.execute(statement.where(entities.c[column].in_(part))):
+                for row in conn.execute(_ENTITIES[column], {"values": part}):
                     found[row.ref] = _entity(row)
         return found
 
@@ -250,14 +262,11 @@ class EntityReader:
     def relations(self, refs: Collection[str], types: Collection[str] = ()) -> list[Relation]:
         """Relations that start at any of the refs, in order."""
         found: list[Relation] = []
-        statement = select(relations.c.source_ref, relations.c.type, relations.c.target_ref).distinct()
-        if types:
-            statement = statement.where(
-                relations.c.type.in_([name.replace("\0", queries.NO_CHARACTER) for name in types])
-            )
+        named = {"types": [name.replace("\0", queries.NO_CHARACTER) for name in types]} if types else {}
+        statement = _RELATIONS_OF if types else _RELATIONS
         with self._db.read() as conn:
             for part in chunks(sorted(queries.sound(refs))):
-                rows = conn.execute(statement.where(relations.c.source_ref.in_(part)))
+                rows = conn.execute(statement, {"refs": part, **named})
                 found += [Relation(row.source_ref, row.type, row.target_ref) for row in rows]
         return sorted(found, key=lambda item: (item.source, item.type, item.target))
 

@@ -7,12 +7,24 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, or_, select
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select
 
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.portal.catalog.model import CatalogProblem, Change
 from flagstone.portal.catalog.store.tables import documents, entities, history, locations, problems, stars
 from flagstone.toolkit.db import PortalDatabase, insert_ignore
+
+# Every page of an entity asks these, so they are made once.
+_PROBLEMS = (
+    select(problems, locations.c.type, locations.c.target)
+    .select_from(problems.outerjoin(locations, locations.c.id == problems.c.location_id))
+    .order_by(problems.c.id.desc())
+    .limit(bindparam("number"))
+)
+_PROBLEMS_OF = _PROBLEMS.where(problems.c.entity_ref == bindparam("ref"))
+_STARRED = select(stars.c.ref).where(
+    stars.c.user_id == bindparam("user"), stars.c.ref.in_(bindparam("refs", expanding=True))
+)
 
 
 class RecordStore:
@@ -67,23 +79,18 @@ class RecordStore:
         limit: int | None = None,
     ) -> Page[CatalogProblem]:
         """A page of problems, newest first."""
-        size = clamp_limit(limit)
-        statement = (
-            select(problems, locations.c.type, locations.c.target)
-            .select_from(problems.outerjoin(locations, locations.c.id == problems.c.location_id))
-            .order_by(problems.c.id.desc())
-            .limit(size + 1)
-        )
+        size, values = clamp_limit(limit), {}
+        statement = _PROBLEMS if entity_ref is None else _PROBLEMS_OF
+        if entity_ref is not None:
+            values["ref"] = entity_ref
         if location_ids:
             statement = statement.where(problems.c.location_id.in_(list(location_ids)))
-        if entity_ref is not None:
-            statement = statement.where(problems.c.entity_ref == entity_ref)
         if codes:
             statement = statement.where(problems.c.code.in_(list(codes)))
         if cursor is not None:
             statement = statement.where(problems.c.id < str(decode_cursor(cursor)[0]))
         with self._db.read() as conn:
-            rows = conn.execute(statement).all()
+            rows = conn.execute(statement, {**values, "number": size + 1}).all()
         found = tuple(_problem(row) for row in rows[:size])
         return Page(found, encode_cursor(found[-1].id) if len(rows) > size else None)
 
@@ -134,8 +141,7 @@ class RecordStore:
     def starred(self, user_id: str, refs: Collection[str]) -> set[str]:
         """Which of the refs a user has starred."""
         with self._db.read() as conn:
-            where = (stars.c.user_id == user_id, stars.c.ref.in_(list(refs)))
-            return set(conn.execute(select(stars.c.ref).where(*where)).scalars())
+            return set(conn.execute(_STARRED, {"user": user_id, "refs": list(refs)}).scalars())
 
 
 def _problem(row: Row[Any]) -> CatalogProblem:

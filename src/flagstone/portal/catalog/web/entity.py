@@ -40,6 +40,7 @@ from flagstone.sdk import CardContext
 from flagstone.sdk.guards import permit
 from flagstone.toolkit.web.graph import GraphDrawing
 from flagstone.toolkit.web.markdown import Heading
+from flagstone.toolkit.web.once import page as page_of_parts
 from flagstone.toolkit.web.pages import Pages
 
 _PATH = "/catalog/{kind}/{namespace}/{name}"
@@ -167,7 +168,7 @@ def _reading(routes: APIRouter, views: EntityViews, pages: Pages) -> None:
         elsewhere = views.canonical(kind, namespace, name)
         if elsewhere is not None:
             return RedirectResponse(elsewhere, 308)
-        with views.snapshot():
+        with views.snapshot(), page_of_parts():
             try:
                 head = views.head(kind, namespace, name, principal, request)
             except NotFound:

@@ -16,6 +16,7 @@ from flagstone.kernel.errors import Conflict, Invalid, NotFound, Problem
 from flagstone.portal.catalog import CatalogService, Entity
 from flagstone.portal.self_service.model import DeploymentLine, Origin, deployment_line, origin_of
 from flagstone.portal.self_service.permissions import DEPLOYMENT_CHANGE
+from flagstone.toolkit.web.once import once
 
 _ALL = 200
 
@@ -63,7 +64,8 @@ class EntityActions:
 
     def deployments(self, principal: Principal, ref: str) -> list[DeploymentView]:
         """Where an entity runs, in the order of the environments' promotion."""
-        found = self.gateway.list_deployments(DeploymentQuery(entity_ref=ref, limit=_ALL), principal).items
+        query = DeploymentQuery(entity_ref=ref, limit=_ALL)
+        found = once(("deployments", query, principal), lambda: self.gateway.list_deployments(query, principal).items)
         if len(found) < 2:
             return [*found]
         order = {item.name: place for place, item in enumerate(self.gateway.list_environments(principal))}
@@ -77,10 +79,13 @@ class EntityActions:
         platform = self.gateway.info()
         decision = self._access.decide(principal, DEPLOYMENT_CHANGE, owner=entity.owner)
         views = self.deployments(principal, entity.ref) if platform.connected else []
-        environments = tuple(self.gateway.list_environments(principal)) if platform.connected else ()
+        origin = origin_of(entity.data)
+        # Where there is nothing to deploy and nothing deployed, nobody asks where it may go.
+        acting = platform.connected and (origin is not None or bool(views))
+        environments = tuple(self.gateway.list_environments(principal)) if acting else ()
         return Standing(
             entity=entity,
-            origin=origin_of(entity.data),
+            origin=origin,
             lines=tuple(deployment_line(view) for view in views),
             environments=environments,
             platform=platform,
