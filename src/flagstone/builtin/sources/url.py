@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
+from flagstone.builtin.sources.file_pages import file_page
 from flagstone.kernel.errors import Denied, Invalid, NotFound, Unavailable
 from flagstone.sdk import SourceContext, SourceFile, SourceSnapshot
 
@@ -32,7 +33,7 @@ class UrlSource:
     type = "url"
 
     def resolve(self, base: str, target: str) -> str:
-        """``target`` as written in the file at ``base``."""
+        """``target`` as written in the file at ``base``; a leading ``/`` is the root of the host."""
         return urljoin(base, target)
 
     def read(self, target: str, ctx: SourceContext, *, version: str | None = None) -> SourceSnapshot:
@@ -44,14 +45,22 @@ class UrlSource:
         found = _version(answer)
         if found == version:
             return SourceSnapshot(version, unchanged=True)
-        name = urlsplit(target).path.rpartition("/")[2] or target
-        file = SourceFile(name, f"url:{target}", answer.body, view_url=target)
+        page = file_page(target)
+        name = page.path if page else urlsplit(target).path.rpartition("/")[2] or target
+        edit = page.edit if page else None
+        file = SourceFile(name, f"url:{target}", answer.body, view_url=target, edit_url=edit)
         return SourceSnapshot(found, (file,))
 
     def read_beside(self, location: str, path: str, ctx: SourceContext) -> bytes:
-        """A file relative to an entity's file, on the same host."""
+        """A file relative to an entity's file, on the same host.
+
+        A leading ``/`` is the root of the repository; NotFound where the address tells of none.
+        """
         base = location.removeprefix("url:")
-        target = self.resolve(base, path)
+        page = file_page(base)
+        if path.startswith("/") and page is None:
+            raise NotFound("source.no_repository", f"{base} does not tell where its repository begins.")
+        target = f"{page.root}{path}" if page and path.startswith("/") else self.resolve(base, path)
         _check(target)
         if urlsplit(target)[:2] != urlsplit(base)[:2]:
             raise Denied("source.other_host", f"{target} is not on the host of {base}.")
@@ -60,20 +69,8 @@ class UrlSource:
 
 def raw_address(target: str) -> str:
     """Where the file itself is, for the address of the page of GitHub, GitLab, Gitea or Bitbucket that shows it."""
-    parts = urlsplit(target)
-    names = parts.path.split("/")
-    if parts.hostname == "github.com" and len(names) > 5 and names[3] in ("blob", "raw"):
-        path = "/".join([*names[:3], *names[4:]])
-        return parts._replace(netloc="raw.githubusercontent.com", path=path).geturl()
-    if "/-/blob/" in parts.path:
-        return parts._replace(path=parts.path.replace("/-/blob/", "/-/raw/", 1)).geturl()
-    if len(names) > 5 and names[3] == "blob":
-        return parts._replace(path="/".join([*names[:3], "raw", *names[4:]])).geturl()
-    if parts.hostname == "bitbucket.org" and len(names) > 5 and names[3] == "src":
-        return parts._replace(path="/".join([*names[:3], "raw", *names[4:]])).geturl()
-    if len(names) > 6 and names[3:5] == ["src", "branch"]:
-        return parts._replace(path="/".join([*names[:3], "raw", *names[4:]])).geturl()
-    return target
+    page = file_page(target)
+    return page.raw if page else target
 
 
 def _check(target: str) -> None:

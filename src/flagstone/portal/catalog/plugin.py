@@ -17,6 +17,7 @@ from flagstone.kernel.actor import Principal, system
 from flagstone.kernel.errors import NotFound
 from flagstone.portal.catalog import api, web
 from flagstone.portal.catalog.api import backstage
+from flagstone.portal.catalog.api import hints as hints_api
 from flagstone.portal.catalog.api import insight as insight_api
 from flagstone.portal.catalog.jobs import EventJob, RefreshJob
 from flagstone.portal.catalog.model import CatalogQuery
@@ -32,6 +33,7 @@ from flagstone.portal.catalog.service.backstage import (
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.credentials import Credentials
 from flagstone.portal.catalog.service.declared import DeclaredKinds, read_kinds
+from flagstone.portal.catalog.service.hints import HintService
 from flagstone.portal.catalog.service.ingest import IngestService
 from flagstone.portal.catalog.service.insight import InsightService
 from flagstone.portal.catalog.service.locations import LocationService
@@ -123,6 +125,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
             compatible,
             api.router(catalog, records, locations, stars),
             insight_api.router(insight, views, moments),
+            hints_api.router(HintService(ingest, deps.get(VaultService), settings.webhook_secrets, refresh.wake)),
             web.router(pages),
         ],
         middleware=[backstage.direct(compatible)],

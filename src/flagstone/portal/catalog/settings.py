@@ -78,6 +78,8 @@ class CatalogSettings(SettingsModel):
     """More of them, from the command line (those of the example organisation)."""
     rules: list[RuleSetting] = Field(default_factory=list)
     """Which kinds may come from which registered location. With none, everything may come from everywhere."""
+    webhook_secrets: list[str] = Field(default_factory=list)
+    """Secrets of the vault (names) that webhooks of git hosts are signed with; none: no webhook is taken."""
     readonly: bool = False
     """Nobody may register, move or unregister locations, or delete entities: the settings alone say what is read."""
     tombstone_days: int = Field(default=30, ge=1)

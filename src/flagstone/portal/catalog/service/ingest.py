@@ -321,9 +321,9 @@ class IngestService(SourceBook):
         moment = self._store.locations.next_due()
         return None if moment is None else max(0.0, (moment - self._now()).total_seconds())
 
-    def hurry(self, type_: str, prefix: str) -> int:
-        """Have every location of a type whose target starts so read again now. Returns how many there are."""
-        return self._store.locations.mark_due(self._now(), type_=type_, prefix=prefix)
+    def hurry(self, type_: str, *prefixes: str) -> int:
+        """Have every location of a type whose target is or starts so read again now. Returns how many there are."""
+        return self._store.locations.mark_due(self._now(), type_=type_, prefixes=prefixes)
 
     def never_read(self) -> int:
         """How many locations of the settings have not been tried yet."""

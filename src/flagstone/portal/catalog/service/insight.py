@@ -19,11 +19,12 @@ from flagstone.portal.catalog.model.codeowners import FILES, agrees, owners_of
 from flagstone.portal.catalog.service.actors import Actors
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.locations import LocationService
-from flagstone.portal.catalog.service.records import RecordService
+from flagstone.portal.catalog.service.records import RecordService, is_remote
 from flagstone.portal.catalog.store import CatalogStore, InsightStore, Removed
 
 _ORIGIN = "backstage.io/managed-by-origin-location"
 _SECONDS = 30.0
+_REMOTE_SECONDS = 600.0
 _MAX_KEPT = 500
 _FEW = 200
 _SOURCES = frozenset({"catalog.source_failed", "catalog.source_broken", "catalog.unreadable"})
@@ -166,7 +167,7 @@ class InsightService:
 
     def code_owners(self, entity: Entity) -> CodeOwners | None:
         """What CODEOWNERS says of an entity's file; None when its repository is not known or has no such file."""
-        if entity.source.location_type not in ("hosted", "git"):
+        if entity.source.location_type not in ("hosted", "git", "url"):
             return None
         found = self._code_owners_file(entity)
         if found is None:
@@ -199,7 +200,7 @@ class InsightService:
             break
         if len(self._codeowners) >= _MAX_KEPT:
             self._codeowners.clear()
-        self._codeowners[repository] = (moment + _SECONDS, found)
+        self._codeowners[repository] = (moment + (_REMOTE_SECONDS if is_remote(entity) else _SECONDS), found)
         return found
 
     def removed(self, *, cursor: str | None = None, limit: int | None = None) -> Page[Removed]:

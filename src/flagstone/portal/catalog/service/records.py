@@ -22,6 +22,7 @@ from flagstone.portal.catalog.store import CatalogStore
 
 _README = "flagstone.dev/readme"
 _README_SECONDS = 30.0
+_REMOTE_SECONDS = 600.0
 _MAX_READMES = 200
 _OUTPUT = ("uid", "etag")
 
@@ -32,6 +33,11 @@ class Beside:
 
     path: str
     text: str
+
+
+def is_remote(entity: Entity) -> bool:
+    """Whether the files beside it are asked of another host each time: no page waits for them."""
+    return entity.source.location_type == "url"
 
 
 class RecordService:
@@ -118,7 +124,8 @@ class RecordService:
     def readme(self, entity: Entity) -> Beside:
         """The README beside the entity's file, or the one that the annotation ``flagstone.dev/readme`` names.
 
-        Raises NotFound when there is none, else what the source raises. Remembered for half a minute.
+        Raises NotFound when there is none, else what the source raises. Remembered for half a minute, what another
+        host holds for ten.
         """
         key = (entity.source.ref, entity.source.commit, entity.annotations.get(_README))
         moment = time.monotonic()
@@ -132,13 +139,17 @@ class RecordService:
                 found = error
             if len(self._readmes) >= _MAX_READMES:
                 self._readmes.clear()
-            self._readmes[key] = (moment + _README_SECONDS, found)
+            self._readmes[key] = (moment + (_REMOTE_SECONDS if is_remote(entity) else _README_SECONDS), found)
         if isinstance(found, FlagstoneError):
             raise found
         return found
 
     def has_readme(self, entity: Entity) -> bool:
-        """Whether there is a README that can be read now."""
+        """Whether there is a README that can be read now. No other host is asked: there may be one until it was."""
+        key = (entity.source.ref, entity.source.commit, entity.annotations.get(_README))
+        if is_remote(entity):
+            known = self._readmes.get(key)
+            return known is None or not isinstance(known[1], FlagstoneError)
         try:
             self.readme(entity)
         except FlagstoneError:

@@ -311,13 +311,14 @@ class LocationStore(LocationReader):
         *,
         ids: Collection[str] = (),
         type_: str | None = None,
-        prefix: str = "",
+        prefixes: Collection[str] = (),
         forget: bool = False,
     ) -> int:
         """Have locations read again now; ``forget`` drops the version: even an unchanged source is read whole."""
         where = locations.c.id.in_(list(ids)) if type_ is None else locations.c.type == type_
-        if type_ is not None and prefix:
-            where = where & locations.c.target.startswith(prefix, autoescape=True)
+        if type_ is not None and prefixes:
+            below = [locations.c.target.startswith(prefix, autoescape=True) for prefix in prefixes]
+            where = where & or_(locations.c.target.in_([prefix.rstrip("/?") for prefix in prefixes]), *below)
         values: dict[str, Any] = {"next_read_at": now}
         if forget:
             values["version"] = None

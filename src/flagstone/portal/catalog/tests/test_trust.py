@@ -276,3 +276,29 @@ def test_a_definition_that_alone_changes_in_a_hosted_repository_is_seen(small):
     small.read(location)
     assert small.catalog.get("api:a").spec["definition"] == "two"
     assert "b/catalog-info.yaml" not in read
+
+
+def test_pages_do_not_wait_for_the_host_of_a_file_to_say_who_its_code_owners_are(small, component):
+    root = "https://raw.githubusercontent.com/acme/shop/main"
+    files = {"a/catalog-info.yaml": component("a"), "CODEOWNERS": "/a/ @acme/cards\n", "a/README.md": "# From afar"}
+    asked = []
+
+    def fetch(url, **_options):
+        asked.append(url)
+        text = files.get(url.removeprefix(f"{root}/"))
+        return SimpleNamespace(status=200 if text else 404, body=(text or "").encode(), etag="e", headers={})
+
+    small.fetched = fetch
+    small.add("https://github.com/acme/shop/blob/main/a/catalog-info.yaml", "url")
+    asked.clear()
+    client, _ = small.browser()
+    soup = BeautifulSoup(client.get("/catalog/component/default/a").text, "html.parser")
+    assert asked == []
+    assert "a/catalog-info.yaml" in soup.get_text()
+    cards = " ".join(client.get(item["hx-get"]).text for item in soup.select("[hx-get^='/catalog/_cards/']"))
+    assert "@acme/cards" in cards
+    assert "not the owner" in cards
+    assert "From afar" in cards
+    asked.clear()
+    assert "Docs" in page(client, "/catalog/component/default/a")
+    assert asked == []

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flagstone.kernel.errors import FlagstoneError
+from flagstone.portal.catalog.model import Entity
 from flagstone.portal.catalog.model.formats import is_safe_link
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.insight import InsightService
-from flagstone.portal.catalog.service.records import RecordService
+from flagstone.portal.catalog.service.records import RecordService, is_remote
 from flagstone.portal.catalog.web.drawing import draw
 from flagstone.portal.catalog.web.readme import readme_html
 from flagstone.portal.catalog.web.views import link_of, links_of, tone_of
@@ -51,6 +52,8 @@ def own_cards(catalog: CatalogService, records: RecordService, insight: InsightS
         AboutCard(catalog, records, insight),
         LinksCard(),
         ReadmeCard(catalog, records),
+        RemoteReadmeCard(catalog, records),
+        CodeOwnersCard(catalog, insight),
     ]
     return found
 
@@ -141,7 +144,7 @@ class AboutCard(OwnCard):
                 "entity": found,
                 "description": metadata.get("description") or "",
                 "owner": links.get(found.owner or ""),
-                "code_owners": self._insight.code_owners(found),
+                "code_owners": None if is_remote(found) else self._insight.code_owners(found),
                 "parents": [links[ref] for ref in parents],
                 "lifecycle": spec.get("lifecycle"),
                 "tone": tone_of(str(spec.get("lifecycle", ""))),
@@ -196,12 +199,55 @@ class ReadmeCard(OwnCard):
     def render(self, ctx: CardContext) -> Rendered | None:
         """Rendered Markdown; nothing when there is no README."""
         entity = self._catalog.get(ref_of(entity_of(ctx)))
+        return self._shown(entity) if is_remote(entity) == self.lazy else None
+
+    def _shown(self, entity: Entity) -> Rendered | None:
         try:
             readme = self._records.readme(entity)
         except FlagstoneError:
             return None
         html, _headings = readme_html(readme, entity)
         return Rendered("catalog/_card_readme.html", {"html": html, "path": entity.path, "file": readme.path})
+
+
+class RemoteReadmeCard(ReadmeCard):
+    """The README of what another host holds: no page waits for that host."""
+
+    id = "catalog.readme-remote"
+    lazy = True
+
+    def applies(self, ctx: CardContext) -> bool:
+        """For what was read from an address."""
+        return super().applies(ctx) and _from_address(ctx)
+
+
+class CodeOwnersCard(OwnCard):
+    """Whom CODEOWNERS names for what another host holds; what is read here has them among its facts."""
+
+    id = "catalog.code-owners"
+    slot = "entity.side"
+    order = 45
+    lazy = True
+
+    def __init__(self, catalog: CatalogService, insight: InsightService) -> None:
+        self._catalog = catalog
+        self._insight = insight
+
+    def applies(self, ctx: CardContext) -> bool:
+        """For what was read from an address."""
+        return _from_address(ctx)
+
+    def render(self, ctx: CardContext) -> Rendered | None:
+        """Nothing when the repository is not known or has no such file."""
+        found = self._insight.code_owners(self._catalog.get(ref_of(entity_of(ctx))))
+        return Rendered("catalog/_card_code_owners.html", {"code_owners": found}) if found else None
+
+
+def _from_address(ctx: CardContext) -> bool:
+    if ctx.entity is None:
+        return False
+    annotations = ctx.entity["metadata"].get("annotations") or {}
+    return str(annotations.get("backstage.io/managed-by-location", "")).startswith("url:")
 
 
 @dataclass(frozen=True, slots=True)
