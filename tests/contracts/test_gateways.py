@@ -151,6 +151,7 @@ def test_no_platform_has_nothing_and_says_how_to_get_one():
     assert gateway.list_approvals(ApprovalQuery(), DEVELOPER).items == ()
     assert gateway.count_approvals(DEVELOPER) == 0
     assert gateway.list_triggers(DEVELOPER).items == ()
+    assert gateway.list_batches(DEVELOPER).items == ()
     assert gateway.events(wait=10) == []
     for call in (
         lambda: gateway.plan(hello(), DEVELOPER),
@@ -163,6 +164,9 @@ def test_no_platform_has_nothing_and_says_how_to_get_one():
         lambda: gateway.get_change("a/b", 1, DEVELOPER),
         lambda: gateway.get_trigger("x", DEVELOPER),
         lambda: gateway.run_trigger("x", DEVELOPER),
+        lambda: gateway.get_batch("x", DEVELOPER),
+        lambda: gateway.batch_items("x", DEVELOPER),
+        lambda: gateway.change_batch("x", "pause", DEVELOPER),
         lambda: gateway.change_trigger("x", TriggerChange(), DEVELOPER),
         lambda: gateway.merge_change("a/b", 1, MergeChangeRequest(), DEVELOPER),
         lambda: gateway.get_approval("x", DEVELOPER),

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pydantic import ValidationError
+from sqlalchemy import event
 
 import flagstone.platform.batches as slice_
 from flagstone.contracts.batches import NewBatch
@@ -26,6 +28,7 @@ from flagstone.platform.workflows import WorkflowService
 from flagstone.platform.workflows.service.planning import Planner
 from flagstone.platform.workflows.service.policies import PolicyRegistry
 from flagstone.testing.databases import migrated, schema_differences
+from flagstone.toolkit.db import PlatformDatabase
 
 MIGRATIONS = Path(slice_.__file__).parent / "migrations"
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -56,9 +59,9 @@ class Mood(Speak):
 class World(Harness):
     """Runs and batches, without threads that look by themselves."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **values):
         self.moment = NOON
-        super().__init__(folder, migrations={"batches": MIGRATIONS}, extend=type(self)._extend, concurrency=8)
+        super().__init__(folder, migrations={"batches": MIGRATIONS}, extend=type(self)._extend, concurrency=8, **values)
 
     def _extend(self):
         self.access.register([*PERMISSIONS, *PLANS])
@@ -93,9 +96,15 @@ class World(Harness):
             raise NotFound("identity.no_account", "There is no such account.")
         return self.people[ident]
 
-    def new_driver(self):
+    def new_driver(self, store=None):
         return Driver(
-            self.store, self.workflows, self.runs, self.makers, events=self.outbox, audit=self.audit, now=self.now
+            store or self.store,
+            self.workflows,
+            self.runs,
+            self.makers,
+            events=self.outbox,
+            audit=self.audit,
+            now=self.now,
         )
 
     def make(self, count=3, actor=ANN, step=STEP, fail=(), inputs=None, **values):
@@ -216,6 +225,55 @@ def test_workers_that_drive_the_same_batch_at_once_start_nothing_twice(world):
     assert len(world.runs_of(made)) == 8
 
 
+def test_two_servers_on_postgresql_start_the_run_of_an_entity_once(postgres_server, tmp_path):
+    """Each server has connections of its own; what is decided between them is decided by the database."""
+    url = postgres_server.create_database()
+    world = World(tmp_path, url=url)
+    made = world.make(9, at_once=6)
+    others = [BatchStore(PlatformDatabase(url)) for _ in range(2)]
+    drivers = [world.new_driver(), *(world.new_driver(store) for store in others)]
+    with ThreadPoolExecutor(3) as pool:
+        assert sum(pool.map(lambda driver: driver.drive(made.id), drivers)) == 6
+        assert sum(pool.map(lambda driver: driver.drive(made.id), drivers)) == 0
+    runs = world.runs_of(made)
+    assert sorted(run.subjects[0] for run in runs) == [f"component:default/s{number}" for number in range(6)]
+    assert (world.view(made).counts.active, world.view(made).counts.pending) == (6, 3)
+    for store in (*others, world):
+        store.db.close()
+    postgres_server.drop_database(url)
+
+
+def test_a_thousand_entities_are_looked_at_page_by_page(world):
+    made = world.make(1_000, at_once=1)
+    engine, asked = world.db.engine, []
+
+    def note(conn, cursor, statement, *_):
+        if "batches_" in statement:
+            asked.append(cursor)
+
+    event.listen(engine, "after_cursor_execute", note)
+    try:
+        page = world.batches.items(made.id, VIC, limit=50)
+        listed = world.batches.list(VIC, limit=10)
+        assert (len(page.items), listed.items[0].counts.total, len(asked)) == (50, 1_000, 4)
+        asked.clear()
+        world.driver.drive(made.id)
+        assert len(asked) < 12
+    finally:
+        event.remove(engine, "after_cursor_execute", note)
+    world.batches.change(made.id, "cancel", ANN)
+    assert world.settle(made).counts.skipped == 999
+    with pytest.raises(ValidationError):
+        world.make(1_001)
+
+
+def test_a_workflow_that_needs_secrets_is_refused_because_nothing_would_keep_them(world):
+    flow = {"name": "t", "title": "T", "steps": [STEP], "secrets_schema": {"required": ["key"]}}
+    with pytest.raises(Invalid) as refused:
+        world.make(2, workflow=flow)
+    assert "secret is missing" in refused.value.problems[0].message
+
+
 def test_killed_at_any_place_of_a_start_there_is_still_one_run_for_each(world, monkeypatch):
     """Before the run is asked for, and after it is there and not written down."""
     for owner, method in ((WorkflowService, "submit"), (BatchStore, "move")):
@@ -251,7 +309,7 @@ world.stop()
 
 
 def test_a_process_that_is_killed_in_the_middle_leaves_a_batch_that_others_finish(tmp_path):
-    for turn, moves, code, said in ((1, 1, 137, ""), (2, 2, 137, ""), (3, 1_000, 0, "succeeded 5\n")):
+    for turn, moves, code, said in ((1, 2, 137, ""), (2, 1_000, 0, "succeeded 5\n")):
         command = [sys.executable, "-c", CHILD, str(tmp_path), str(turn), str(moves)]
         done = subprocess.run(command, timeout=60, check=False, capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (code, said), done.stderr[-3000:]
@@ -326,8 +384,8 @@ def test_a_run_that_is_retried_by_hand_makes_the_batch_right_again(world):
     run_id = world.batches.items(made.id, EVE, state=("failed",)).items[0].run_id
     world.runs.retry(run_id, EVE)
     world.wait(run_id, "succeeded")
-    for event in world.outbox.read(limit=100_000):
-        world.driver.heard(event)
+    for told in world.outbox.read(limit=100_000):
+        world.driver.heard(told)
     assert world.view(made).state == "succeeded"
 
 
@@ -395,8 +453,8 @@ def test_an_entity_that_was_unregistered_meanwhile_is_left_out(world):
     made = world.make(3, at_once=1)
     world.driver.drive(made.id)
     world.outbox.publish("catalog.location.withdrawn", "x", {"entity_ref": "Component:default/s2"})
-    for event in world.outbox.read(limit=100_000):
-        world.driver.heard(event)
+    for told in world.outbox.read(limit=100_000):
+        world.driver.heard(told)
     assert world.settle(made).state == "succeeded"
     assert world.states(made) == ["succeeded", "succeeded", "skipped"]
     assert len(world.runs_of(made)) == 2
