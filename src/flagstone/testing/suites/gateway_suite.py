@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import pytest
 
 from flagstone.contracts.approvals import ApprovalQuery
+from flagstone.contracts.batches import NewBatch
 from flagstone.contracts.gateway import DeploymentQuery, RunGateway, RunQuery
 from flagstone.contracts.repositories import MergeChangeRequest, OpenChangeRequest
 from flagstone.contracts.runs import RunEvent, RunRequest, RunView, StepDefinition, WorkflowDefinition
@@ -446,3 +447,33 @@ class GatewaySuite:
         gateway.delete_trigger(made.id, DEVELOPER)
         with pytest.raises(NotFound):
             gateway.get_trigger(made.id, VIEWER)
+
+    def test_a_batch_is_started_seen_and_changed(self, gateway: RunGateway) -> None:
+        """One run for each entity, as whoever started it; others may look and not touch."""
+        items = [{"subject": f"component:default/{name}"} for name in ("cart", "orders", "search")]
+        given = {"title": "Say it to all", "workflow": hello().workflow, "items": items, "at_once": 2}
+        wanted = NewBatch.model_validate(given)
+        with pytest.raises(Denied):
+            gateway.start_batch(wanted, VIEWER)
+        with pytest.raises(Invalid) as refused:
+            gateway.start_batch(wanted.model_copy(update={"items": wanted.items * 2}), DEVELOPER)
+        assert {problem.field for problem in refused.value.problems} == {item["subject"] for item in items}
+        made = gateway.start_batch(wanted, DEVELOPER)
+        assert (made.actor_name, made.workflow, made.counts.total) == ("Dora", "A run of the suite", 3)
+        with pytest.raises(Denied):
+            gateway.change_batch(made.id, "cancel", STRANGER)
+        until = time.monotonic() + 60
+        while (batch := gateway.get_batch(made.id, VIEWER)).state != "succeeded":
+            assert time.monotonic() < until, batch
+            time.sleep(0.1)
+        assert (batch.may_change, batch.counts.succeeded) == (False, 3)
+        page = gateway.batch_items(made.id, VIEWER, state=("succeeded",), limit=2)
+        rest = gateway.batch_items(made.id, VIEWER, state=("succeeded",), limit=2, cursor=page.next_cursor)
+        assert [item.subject for item in (*page.items, *rest.items)] == [item["subject"] for item in items]
+        runs = gateway.list_runs(RunQuery(triggered_by=made.id), VIEWER).items
+        assert {(run.trigger, run.actor_name) for run in runs} == {("batch", "Dora")}
+        assert gateway.list_batches(VIEWER, state=("succeeded",)).items[0].id == made.id
+        with pytest.raises(Conflict):
+            gateway.change_batch(made.id, "pause", MAINTAINER)
+        with pytest.raises(NotFound):
+            gateway.get_batch("none", VIEWER)
