@@ -6,16 +6,15 @@ import io
 import zipfile
 from typing import Any, Literal
 
-import re2  # type: ignore[import-untyped]  # it brings no types
 from pydantic import Field, JsonValue
 
 from flagstone.builtin.actions.describe import READS_ONLY, WORKSPACE_ONLY, example
 from flagstone.builtin.actions.paths import clean
 from flagstone.builtin.actions.plain_data import bounded, read_data, read_json, write_json
-from flagstone.kernel.errors import Invalid, NotFound, Problem
+from flagstone.builtin.actions.replacing import Replacing, check_size
+from flagstone.kernel.errors import Invalid, NotFound
 from flagstone.sdk import Action, ActionContext, ActionTools, Inputs, Outputs, PlanContext
 
-_MOST_BYTES = 20_000_000
 _MOST_ZIPPED = 200_000_000
 _MOST_FILES = 20_000
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -308,20 +307,21 @@ def _written(ctx: ActionContext, path: str, content: str | bytes) -> PathOutput:
 
 def _replaced(ctx: ActionContext | PlanContext, replacements: list[_Replacement]) -> list[str]:
     """Everything is worked out before the first file is written; returns the paths that are different."""
+    replacing = Replacing()
     before: dict[str, str] = {}
     after: dict[str, str] = {}
     for number, item in enumerate(replacements):
-        change = _pattern(item, f"files.{number}.find") if item.match_regex else None
+        change = replacing.pattern(item.find, f"files.{number}.find") if item.match_regex else None
         for path in _matching(ctx, item):
             if path not in after:
                 before[path] = after[path] = _content(ctx, path)
             text = after[path]
             if change is None:
                 grown = text.count(item.find) * (len(item.replace_with) - len(item.find))
-                _check_size(len(text) + grown, path)
+                check_size(len(text) + grown, path)
                 after[path] = text.replace(item.find, item.replace_with)
             else:
-                after[path] = _substituted(change, text, item.replace_with, path)
+                after[path] = replacing.substituted(change, text, item.replace_with, path)
     changed = sorted(path for path, text in after.items() if text != before[path])
     # Those that are as they were are written, too: a try that was interrupted may have left them half done.
     for path, text in after.items():
@@ -349,51 +349,3 @@ def _matching(ctx: ActionContext | PlanContext, item: _Replacement) -> list[str]
     if item.include_dot_files:
         return found
     return [name for name in found if not any(part.startswith(".") for part in name.split("/"))]
-
-
-def _pattern(item: _Replacement, field: str) -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 8 << 20
-    try:
-        return re2.compile(item.find, options)
-    except re2.error as error:
-        said = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
-        raise Invalid(
-            "actions.bad_pattern",
-            f"The pattern {item.find!r:.200} cannot be used.",
-            hint="Look-around and back-references are not available.",
-            problems=[Problem(said, field=field)],
-        ) from error
-
-
-def _substituted(pattern: Any, text: str, new: str, path: str) -> str:
-    parts, at, size = [], 0, 0
-    for match in pattern.finditer(text):
-        filled = _filled(new, match) if "$" in new else new
-        parts += [text[at : match.start()], filled]
-        size += len(parts[-1]) + len(parts[-2])
-        _check_size(size, path)
-        at = match.end()
-    return "".join([*parts, text[at:]])
-
-
-def _filled(new: str, match: Any) -> str:
-    """``$1``, ``$&`` and ``$$`` as in JavaScript; a group that does not exist stays as it is written."""
-    parts, at, groups = [], 0, match.groups()
-    while (found := new.find("$", at)) != -1 and found + 1 < len(new):
-        parts.append(new[at:found])
-        digits = new[found + 1 : found + 3]
-        digits = digits if digits.isdecimal() and 0 < int(digits) <= len(groups) else digits[:1]
-        if digits.isdecimal() and 0 < int(digits) <= len(groups):
-            parts.append(groups[int(digits) - 1] or "")
-            at = found + 1 + len(digits)
-            continue
-        parts.append({"$": "$", "&": match.group(0)}.get(digits, f"${digits}"))
-        at = found + 2
-    return "".join([*parts, new[at:]])
-
-
-def _check_size(size: int, path: str) -> None:
-    if size > _MOST_BYTES:
-        raise Invalid("actions.too_large", f"{path} would grow too large.", hint=f"At most {_MOST_BYTES:,} characters.")
