@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 class GatewaySettings(BaseModel):
     """Section ``[platform]``: the door between the rooms."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     gateway: str = ""
     """Which gateway the portal uses: ``local``, ``http``, ``none`` or one that a plugin brings. Empty: the best

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 class ActionsSettings(BaseModel):
     """Section ``[actions]``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     allowed_hosts: tuple[str, ...] = ()
     """Hosts (`host` or `host:port`) to which `http:request` and `http:backstage:request` may send. Empty: to none."""

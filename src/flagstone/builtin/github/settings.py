@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class GitHubHost(BaseModel):
     """One entry ``[[github.hosts]]``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     host: str = "github.com"
     """Name of the host, as it stands in a `repoUrl`."""
@@ -39,7 +39,7 @@ class GitHubHost(BaseModel):
 class GitHubSettings(BaseModel):
     """Section ``[github]``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     hosts: tuple[GitHubHost, ...] = ()
     """GitHub servers: each with `host`, `credential` (name of a secret), and if needed `api`, `web`, `app_id`."""

@@ -10,7 +10,7 @@ from flagstone.contracts.approvals import ApprovalRule, approver
 class ApprovalSetting(BaseModel):
     """Who has to agree. Without ``approvers`` the policy is off."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     approvers: tuple[str, ...] = ()
     """Groups, users, `role:maintainer` (that role or a higher one) or `owner`. Empty: nobody has to agree."""
@@ -32,7 +32,7 @@ class ApprovalSetting(BaseModel):
 class PoliciesSettings(BaseModel):
     """Section ``[policies]``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     production: ApprovalSetting = ApprovalSetting()
     """Who has to agree before anything is deployed to, started, stopped or removed in production."""

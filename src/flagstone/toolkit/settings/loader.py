@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
 import json
 import os
 import re
+import textwrap
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -35,7 +39,28 @@ T = TypeVar("T", bound=BaseModel)
 class SettingsModel(BaseModel):
     """Base of a section. A docstring under each field is its help; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def helps_of(model: type[BaseModel]) -> dict[str, str]:
+    """What each field is for: its description, else the docstring under it.
+
+    The docstrings are looked up in the source when somebody asks, since doing so at each start would take longer than
+    all else that is done with settings.
+    """
+    found: dict[str, str] = {}
+    for one in reversed(model.__mro__):
+        if not issubclass(one, BaseModel) or one is BaseModel:
+            continue
+        [tree] = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+        assert isinstance(tree, ast.ClassDef)
+        for field, under in itertools.pairwise(tree.body):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(under, ast.Expr):
+                text = under.value.value if isinstance(under.value, ast.Constant) else None
+                if isinstance(text, str):
+                    found[field.target.id] = text
+    found |= {name: info.description for name, info in model.model_fields.items() if info.description}
+    return {name: " ".join(text.split()) for name, text in found.items() if name in model.model_fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +169,8 @@ class Settings:
         """Every setting of every section read so far, in order. Secrets are shown as set or not set."""
         rows: list[Explained] = []
         for name, model in sorted(self._models.items()):
-            for field, info in type(model).model_fields.items():
+            helps = helps_of(type(model))
+            for field in type(model).model_fields:
                 key = f"{name}.{field}"
                 value = getattr(model, field)
                 shown = (
@@ -155,7 +181,7 @@ class Settings:
                         key,
                         _show(shown),
                         self._source(key),
-                        " ".join((info.description or "").split()),
+                        helps.get(field, ""),
                         PREFIX + name.upper() + "__" + field.upper(),
                     )
                 )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from flagstone.foundation.identity.settings import IdentitySettings
+
+
+def _encoded(value: bytes) -> str:
+    return base64.b64encode(value).decode().rstrip("=")
 
 
 class Passwords:
@@ -18,7 +23,10 @@ class Passwords:
             time_cost=settings.password_rounds, memory_cost=settings.password_memory_kib, parallelism=1
         )
         # Checked when there is no account or no password, so that the time taken does not tell which accounts exist.
-        self._decoy = self._hasher.hash(secrets.token_urlsafe(16))
+        # No password fits it, and making it costs nothing at a start.
+        salt, nothing = (_encoded(secrets.token_bytes(size)) for size in (self._hasher.salt_len, self._hasher.hash_len))
+        costs = f"m={settings.password_memory_kib},t={settings.password_rounds},p=1"
+        self._decoy = f"$argon2id$v=19${costs}${salt}${nothing}"
 
     def hash(self, password: str) -> str:
         """The hash to store."""
