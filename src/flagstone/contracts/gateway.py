@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from flagstone.contracts.actions import ActionSpec
 from flagstone.contracts.approvals import ApprovalDoor
@@ -58,7 +58,17 @@ class RunQuery(Wire):
     until: datetime | None = None
     """Started before this moment."""
     text: str | None = None
+    actor_refs: tuple[str, ...] = ()
+    """Only runs that one of these users of the catalog asked for."""
+    order: Literal["number", "state", "actor_ref"] = "number"
+    ascending: bool = False
+    """Oldest first."""
     cursor: str | None = None
+    """Where a page by number, newest first, goes on."""
+    offset: int = 0
+    """How many are left out: for another order, and for clients that count."""
+    count: bool = False
+    """Whether the page says how many there are in all."""
     limit: int | None = None
 
 

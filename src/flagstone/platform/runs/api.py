@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
@@ -115,7 +115,12 @@ def _add_lists(api: APIRouter, service: RunService, registry: ActionRegistry) ->
         template_ref: str | None = None,
         action: str | None = None,
         text: Annotated[str | None, Query(max_length=200)] = None,
+        actor_refs: Annotated[list[str] | None, Query(max_length=100)] = None,
+        order: Literal["number", "state", "actor_ref"] = "number",
+        ascending: bool = False,
         cursor: Annotated[str | None, Query(max_length=1000)] = None,
+        offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+        count: bool = False,
         limit: Annotated[int | None, Query(ge=1)] = None,
     ) -> RunList:
         query = RunQuery(
@@ -130,7 +135,12 @@ def _add_lists(api: APIRouter, service: RunService, registry: ActionRegistry) ->
             template_ref=template_ref,
             action=action,
             text=text,
+            actor_refs=tuple(actor_refs or ()),
+            order=order,
+            ascending=ascending,
             cursor=cursor,
+            offset=offset,
+            count=count,
             limit=limit,
         )
         page = service.list_runs(query, principal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
@@ -29,7 +29,12 @@ from flagstone.toolkit.templating import names
 
 _PAGE = 200
 _MOST = 10_000
-"""Tasks that are counted and paged through; older ones are reached through Flagstone's own API."""
+"""Tasks of one answer, also when no limit is asked for."""
+_ORDERS: dict[str, Literal["number", "state", "actor_ref"]] = {
+    "created_at": "number",
+    "status": "state",
+    "created_by": "actor_ref",
+}
 
 
 class NotValid(Invalid):
@@ -101,24 +106,24 @@ class ScaffolderService:
         order: str,
     ) -> dict[str, Any]:
         """A page of tasks, and how many there are."""
-        found: list[RunSummary] = []
-        cursor = None
-        wanted = {ref.lower() for ref in created_by}
         states = states_of(status)
         if status and not states:
             return {"tasks": [], "totalTasks": 0}
-        while len(found) < _MOST:
-            page = self._gateway.list_runs(RunQuery(state=states, cursor=cursor, limit=_PAGE), principal)
-            found += [run for run in page.items if not wanted or (run.actor_ref or "").lower() in wanted]
-            cursor = page.next_cursor
-            if cursor is None:
+        direction, field = _order(order)
+        wanted = _MOST if limit is None else min(limit, _MOST)
+        refs = tuple(ref.lower() for ref in created_by)
+        query = RunQuery(
+            state=states, actor_refs=refs, order=field, ascending=direction == "asc", offset=offset, limit=1, count=True
+        )
+        total = self._gateway.list_runs(query, principal).total or 0
+        found: list[RunSummary] = []
+        while len(found) < min(wanted, total - offset):
+            more = {"count": False, "offset": offset + len(found), "limit": min(_PAGE, wanted - len(found))}
+            page = self._gateway.list_runs(query.model_copy(update=more), principal)
+            found += page.items
+            if not page.items:
                 break
-        direction, _, field = (order or "desc:created_at").partition(":")
-        if field != "created_at" or direction != "desc":
-            keys = {"created_at": lambda run: run.created_at, "status": lambda run: run.state}
-            found.sort(key=keys.get(field, lambda run: run.actor_ref or ""), reverse=direction == "desc")
-        shown = found[offset : offset + limit if limit is not None else None]
-        return {"tasks": [task(run) for run in shown], "totalTasks": len(found)}
+        return {"tasks": [task(run) for run in found], "totalTasks": total}
 
     def get(self, principal: Principal, task_id: str) -> dict[str, Any]:
         """One task. Raises NotFound."""
@@ -173,6 +178,18 @@ class ScaffolderService:
             update={"files": dict(files)}
         )
         return _tried(path, self._gateway.plan(request, principal))
+
+
+def _order(text: str) -> tuple[str, Literal["number", "state", "actor_ref"]]:
+    """``desc:created_at`` and the like. Raises Invalid for another."""
+    direction, _, field = (text or "desc:created_at").partition(":")
+    if direction not in ("asc", "desc") or field not in _ORDERS:
+        raise Invalid(
+            "scaffolder.bad_order",
+            f"{text!r:.100} is no order of tasks.",
+            hint=f"Write asc: or desc: and one of {', '.join(_ORDERS)}.",
+        )
+    return direction, _ORDERS[field]
 
 
 def _examples(spec: Any) -> list[Any]:

@@ -169,6 +169,10 @@ class GatewaySuite:
         assert [item.id for item in first.items] == [other.id]
         second = gateway.list_runs(RunQuery(limit=1, cursor=first.next_cursor), VIEWER)
         assert [item.id for item in second.items] == [run.id]
+        counted = gateway.list_runs(RunQuery(limit=1, offset=1, count=True, actor_refs=("user:default/dora",)), VIEWER)
+        assert ([item.id for item in counted.items], counted.total) == ([run.id], 2)
+        eldest = gateway.list_runs(RunQuery(limit=1, order="number", ascending=True), VIEWER)
+        assert [item.id for item in eldest.items] == [run.id]
 
     def test_the_same_idempotency_key_is_the_same_run(self, gateway: RunGateway) -> None:
         """Another key is another run."""

@@ -1,4 +1,4 @@
-"""The filters that Backstage's scaffolder adds to Nunjucks."""
+"""The filters that Backstage's scaffolder, and plugins that are widely used with it, add to Nunjucks."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ def project_slug(budget: Budget, value: Value) -> str:
     return f"{owner}/{parts.get('repo', '')}"
 
 
+def project_name(budget: Budget, value: Value) -> str:
+    """The name of the repository of a repository URL: Flagstone's own filter, beside Backstage's."""
+    return parse_repo_url(budget, value).get("repo", "")
+
+
 def parse_entity_ref(budget: Budget, value: Value, context: Value = UNDEFINED) -> dict[str, str]:
     """``kind:namespace/name`` to an object; the argument may give defaultKind and defaultNamespace."""
     defaults = context if isinstance(context, Mapping) else {}
@@ -64,5 +69,6 @@ FILTERS: dict[str, Callable[..., Value]] = {
     "parseEntityRef": parse_entity_ref,
     "parseRepoUrl": parse_repo_url,
     "pick": pick,
+    "projectName": project_name,
     "projectSlug": project_slug,
 }

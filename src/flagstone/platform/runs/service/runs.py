@@ -196,7 +196,7 @@ class RunService:
         """A page of runs, newest first."""
         self._access.check(actor, READ)
         page = self._runs.page(query)
-        return Page(tuple(record.summary() for record in page.items), page.next_cursor)
+        return Page(tuple(record.summary() for record in page.items), page.next_cursor, page.total)
 
     def counts(self, actor: Principal) -> dict[str, int]:
         """How many runs there are in each state."""

@@ -41,6 +41,7 @@ class RunStore:
                 "state": record.state,
                 "actor": record.principal.id,
                 "actor_name": record.principal.name,
+                "actor_ref": record.principal.entity_ref or "",
                 "principal": principal_to_dict(record.principal),
                 "owner": record.owner,
                 "output": {},
@@ -110,15 +111,17 @@ class RunStore:
             return {row.id: (row.state, str((row.error or {}).get("detail", ""))) for row in conn.execute(wanted)}
 
     def page(self, query: RunQuery) -> Page[RunRecord]:
-        """A page, newest first."""
+        """A page, newest first unless it asks for another order: those go on by ``offset``, not by a cursor."""
         limit = clamp_limit(query.limit)
-        statement = _filtered(query).order_by(runs.c.number.desc()).limit(limit + 1)
+        statement = _ordered(_filtered(select(runs), query), query).offset(query.offset).limit(limit + 1)
         with self._db.read() as conn:
             rows = conn.execute(statement).mappings().all()
             found = self._subjects(conn, [row["id"] for row in rows])
+            total = conn.execute(_filtered(select(func.count()), query)).scalar_one() if query.count else None
         records = tuple(_to_record(row, found.get(row["id"], ())) for row in rows[:limit])
-        cursor = encode_cursor(records[-1].number) if len(rows) > limit else None
-        return Page(records, cursor)
+        by_number = query.order == "number" and not query.ascending
+        cursor = encode_cursor(records[-1].number) if by_number and len(rows) > limit else None
+        return Page(records, cursor, total)
 
     def counts(self) -> dict[str, int]:
         """How many runs there are in each state."""
@@ -219,8 +222,15 @@ class RunStore:
         return {run_id: tuple(items) for run_id, items in found.items()}
 
 
-def _filtered(query: RunQuery) -> Select[Any]:
-    statement = select(runs)
+def _ordered(statement: Select[Any], query: RunQuery) -> Select[Any]:
+    column = runs.c[query.order]
+    return statement.order_by(column if query.ascending else column.desc(), runs.c.number.desc())
+
+
+def _filtered(statement: Select[Any], query: RunQuery) -> Select[Any]:
+    statement = statement.select_from(runs)
+    if query.actor_refs:
+        statement = statement.where(runs.c.actor_ref.in_(query.actor_refs))
     if query.state:
         statement = statement.where(runs.c.state.in_(query.state))
     for name in ("actor", "owner", "template_ref", "trigger", "triggered_by"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import runpy
 import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 
 from flagstone.contracts.gateway import RunQuery
 from flagstone.contracts.runs import StepDefinition, WorkflowDefinition
@@ -104,6 +107,33 @@ def test_lists_are_filtered_and_paged_newest_first(db):
     assert store.page(RunQuery(text="_un")).items == ()
     assert store.page(RunQuery(state=("failed",))).items == ()
     assert store.counts() == {"queued": 5}
+
+
+def test_lists_are_counted_and_paged_by_number_for_clients_that_count(db):
+    store = RunStore(db)
+    bob = Principal("user", "user:bob", "Bob", entity_ref="user:default/bob")
+    for number in range(6):
+        insert(db, record(principal=ANN if number % 2 else bob, state="failed" if number > 3 else "queued"))
+    page = store.page(RunQuery(actor_refs=("user:default/ann",), count=True, limit=2))
+    assert ([item.number for item in page.items], page.total) == ([6, 4], 3)
+    assert [item.number for item in store.page(RunQuery(offset=4)).items] == [2, 1]
+    oldest = store.page(RunQuery(ascending=True, limit=2, offset=1))
+    assert ([item.number for item in oldest.items], oldest.next_cursor) == ([2, 3], None)
+    by_state = store.page(RunQuery(order="state", ascending=True, limit=3))
+    assert [(item.state, item.number) for item in by_state.items] == [("failed", 6), ("failed", 5), ("queued", 4)]
+    by_maker = store.page(RunQuery(order="actor_ref", limit=4))
+    assert [item.number for item in by_maker.items] == [5, 3, 1, 6]
+    assert store.page(RunQuery(offset=100, count=True)).total == 6
+
+
+def test_whose_runs_they_are_is_known_of_those_from_before(db):
+    insert(db)
+    path = MIGRATIONS / "0006_actor_ref.py"
+    migration = runpy.run_path(str(path))
+    with db.write() as conn, Operations.context(MigrationContext.configure(conn)):
+        migration["downgrade"]()
+        migration["upgrade"]()
+    assert len(RunStore(db).page(RunQuery(actor_refs=("user:default/ann",))).items) == 1
 
 
 def test_an_executor_that_lost_the_run_cannot_write(db):

@@ -67,6 +67,7 @@ VECTORS = [
     ("${{ (p.url | parseRepoUrl).owner }}", "acme"),
     ('${{ p.url | parseRepoUrl | pick("repo") }}', "svc"),
     ("${{ p.url | projectSlug }}", "acme/svc"),
+    ("${{ p.url | projectName }}", "svc"),
     ("${{ p.ref | parseEntityRef }}", {"kind": "component", "namespace": "ns", "name": "foo"}),
     (
         '${{ "grp" | parseEntityRef({defaultKind:"group",defaultNamespace:"ns"}) }}',
