@@ -70,7 +70,18 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         room="foundation",
         routers=[api.router(reading, notifier), web.router(reading, notifier, access, pages)],
         permissions=PERMISSIONS,
-        nav=[NavItem("notifications", "Notifications", "/notifications", "bell", "", 20, OWN, lambda who: reading.unread(who) or None)],
+        nav=[
+            NavItem(
+                "notifications",
+                "Notifications",
+                "/notifications",
+                "bell",
+                "",
+                20,
+                OWN,
+                lambda who: reading.unread(who) or None,
+            )
+        ],
         templates=here / "templates",
         migrations=here / "migrations",
         migrate="home",
