@@ -15,7 +15,7 @@ import pytest
 from flagstone.app.build import build
 from flagstone.app.rooms import load_settings
 from flagstone.contracts.gateway import RunGateway, RunQuery
-from flagstone.contracts.runs import ENDED, RunView
+from flagstone.contracts.runs import ENDED, RunRequest, RunView
 from flagstone.contracts.triggers import NewTrigger
 from flagstone.entrypoints.datafolder import DataFolder
 from flagstone.entrypoints.example import expect_triggers, make_triggers
@@ -23,7 +23,7 @@ from flagstone.foundation.events import PlatformEvents
 from flagstone.foundation.identity import IdentityService
 from flagstone.kernel.actor import Principal
 from flagstone.portal.catalog import CatalogService
-from flagstone.portal.golden_paths import GoldenPathService
+from flagstone.portal.golden_paths import GoldenPathService, plan_files, read_plan
 from flagstone.portal.schedules import ScheduleService
 from flagstone.portal.upgrades import UpgradeService
 from flagstone.testing.client import Client
@@ -126,6 +126,42 @@ def test_a_decision_is_proposed_to_a_repository_that_is_there(world: Acme) -> No
     (change,) = [item for item in changes if item.title == "Decision 7: Ribbons are red"]
     detail = world.gateway.get_change("acme/gift-wrapping", change.number, ADA)
     assert [file.path for file in detail.files] == ["docs/decisions/7.md"]
+
+
+def test_the_review_shows_what_would_change_in_a_repository_that_is_there(world: Acme) -> None:
+    steps = [
+        {"id": "fetch", "name": "Fetch", "action": "fetch:plain", "input": {"url": "hosted:acme/gift-wrapping/"}},
+        {
+            "id": "edit",
+            "name": "Edit",
+            "action": "roadiehq:utils:fs:replace",
+            "input": {"files": [{"file": "README.md", "find": "gift", "replaceWith": "present"}]},
+        },
+        {
+            "id": "add",
+            "name": "Add",
+            "action": "roadiehq:utils:fs:write",
+            "input": {"path": "NOTES.md", "content": "x"},
+        },
+        {
+            "id": "propose",
+            "name": "Propose",
+            "action": "publish:git:pull-request",
+            "input": {"repoUrl": URL, "branchName": "words", "title": "Other words", "description": ""},
+        },
+    ]
+    workflow = {"name": "words", "title": "Other words", "steps": steps}
+    plan = world.gateway.plan(RunRequest.model_validate({"workflow": workflow}), ADA)
+    assert plan.problems == ()
+    files = {file.path: file for file in plan.files}
+    assert {path: file.op for path, file in files.items()} == {"NOTES.md": "create", "README.md": "change"}
+    assert "gift" in str(files["README.md"].before)
+    assert "present" in str(files["README.md"].text)
+    facts = read_plan(plan)
+    assert facts.sentence == "This will create 1 file, and change 1 file and 1 repository"
+    assert [group.title for group in facts.groups] == ["Repository"], "differences stand in the tree of files"
+    (readme,) = [entry for entry in plan_files(plan) if entry.before]
+    assert {"add", "remove", "same"} <= {line.kind for line in readme.lines}
 
 
 def test_a_report_is_put_on_a_schedule_from_its_review_and_run(world: Acme) -> None:

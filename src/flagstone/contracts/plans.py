@@ -12,6 +12,7 @@ from flagstone.contracts.base import JSON, Wire
 from flagstone.contracts.policy import Verdict
 
 ChangeOp = Literal["create", "change", "delete", "run", "none"]
+FileOp = Literal["create", "change", "delete", "none"]
 ChangeKind = Literal[
     "file", "repository", "entity", "location", "release", "deployment", "workload", "resource", "other"
 ]
@@ -30,7 +31,10 @@ class Change(Wire):
 
 
 class PlannedFile(Wire):
-    """A file that a step would write. ``text`` is None for binary or very large files."""
+    """A file that a step would write. ``text`` is None for binary or very large files.
+
+    ``before`` is what is there now, of a file that exists already.
+    """
 
     path: str
     op: Literal["create", "change", "delete"] = "create"

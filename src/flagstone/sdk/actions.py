@@ -26,12 +26,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from flagstone.contracts.actions import ActionExample, ActionSpec, Idempotency
-from flagstone.contracts.plans import ChangeKind, ChangeOp
+from flagstone.contracts.plans import ChangeKind, ChangeOp, FileOp
 from flagstone.contracts.runs import WaitKind
 from flagstone.kernel.actor import Principal
 from flagstone.sdk.files import Files
@@ -142,6 +143,16 @@ class PlanContext(BaseContext, Protocol):
 
     def change(self, kind: ChangeKind, op: ChangeOp, subject: str, detail: str = "", **facts: str) -> None:
         """Record something the step would do."""
+
+    def file(self, path: str, op: FileOp, before: bytes | None, after: bytes | None) -> None:
+        """Show how a file outside of the workspace would differ from what is there, such as one of a repository.
+
+        None: it is not there then. It takes the place of the file of the workspace that it is made of; with the op
+        ``none`` that one is not shown either: it is there already as it is.
+        """
+
+    def cost(self, amount: Decimal, currency: str = "USD") -> None:
+        """Say what the step would add to the costs of a month, where that is known; negative for what it saves."""
 
     def note(self, text: str) -> None:
         """Say what cannot be known before the run; marks the plan as incomplete."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Literal
 
+from flagstone.contracts.plans import FileOp
 from flagstone.sdk.actions import PlanContext
 
 _MAX_LINES = 60
@@ -14,10 +14,13 @@ _MAX_BYTES = 200_000
 
 @dataclass(frozen=True, slots=True)
 class FileEdit:
-    """A file before and after; None: it is not there then, or (before) it is too large to be compared."""
+    """A file before and after; None: it is not there then, or (before) it is too large to be compared.
+
+    The op ``none``: it is there already as it is to be.
+    """
 
     path: str
-    op: Literal["create", "change", "delete"]
+    op: FileOp
     before: bytes | None
     after: bytes | None
 
@@ -25,6 +28,9 @@ class FileEdit:
 def plan_edits(ctx: PlanContext, edits: list[FileEdit]) -> None:
     """Record each edit as a change of the plan, with its difference as far as it is short enough to be read there."""
     for edit in edits:
+        ctx.file(edit.path, edit.op, edit.before, edit.after)
+        if edit.op == "none":
+            continue
         lines = _difference(edit)
         added = sum(line.startswith("+") for line in lines)
         removed = sum(line.startswith("-") for line in lines)

@@ -122,6 +122,8 @@ class PublishPullRequest(GitHubAction):
             facts["Reviewers"] = ", ".join(reviewers)
         ctx.change("repository", "change", target.subject, f"pull request: {inputs.title}", **facts)
         plan_edits(ctx, [_edit(target, start, path, wanted[path]) for path in paths[:_MOST_SHOWN]])
+        kept = [(path, content[0]) for path, content in wanted.items() if content and path not in set(paths)]
+        plan_edits(ctx, [FileEdit(path, "none", data, data) for path, data in kept])
         if len(paths) > _MOST_SHOWN:
             ctx.change("file", "change", f"{len(paths) - _MOST_SHOWN} more files")
         return self.Output(target_branch_name=start.base)

@@ -64,7 +64,7 @@ class Context:
     def __init__(self, folder, *, step_key="key", attempt=1, memory=None):
         self.workspace = Workspace(folder)
         self.step_key, self.attempt, self.memory, self.secrets = step_key, attempt, memory or {}, {}
-        self.lines, self.changes, self.notes = [], [], []
+        self.lines, self.changes, self.notes, self.files = [], [], [], []
         self.stop = False
 
     def log(self, text, *, level="info"):
@@ -72,6 +72,9 @@ class Context:
 
     def change(self, kind, op, subject, detail="", **facts):
         self.changes.append((kind, op, subject, detail, facts))
+
+    def file(self, path, op, before, after):
+        self.files.append((path, op))
 
     def note(self, text):
         self.notes.append(text)

@@ -75,7 +75,7 @@ class PublishPullRequest(Action):
         """Each file that would differ, with the difference from what is there."""
         name, proposal = repository_name(inputs.repo_url, self.id), self._proposal(ctx, inputs)
         target, edits = self._proposals.preview(name, ctx.actor, proposal)
-        if not edits and not inputs.create_when_empty:
+        if all(edit.op == "none" for edit in edits) and not inputs.create_when_empty:
             ctx.change("repository", "none", name, "holds these files already: no change request is opened")
             return self.Output(target_branch_name=target)
         facts = {"Branch": inputs.branch_name, "Into": target}

@@ -62,9 +62,14 @@ class Proposals:
         self._now = now
 
     def preview(self, name: str, actor: Principal, proposal: Proposal) -> tuple[str, list[FileEdit]]:
-        """The target branch, and what would differ from what is there. Raises what :meth:`propose` would raise."""
+        """The target branch, and each file against what is there. Raises what :meth:`propose` would raise."""
         target, git, start, _ = self._start(name, actor, proposal)
-        return target, [_edit(git, start, path, proposal.edits[path]) for path in _differing(git, start, proposal)]
+        differing = _differing(git, start, proposal)
+        kept = [(path, wanted) for path, wanted in proposal.edits.items() if wanted and path not in set(differing)]
+        return target, [
+            *(_edit(git, start, path, proposal.edits[path]) for path in differing),
+            *(FileEdit(path, "none", wanted[0], wanted[0]) for path, wanted in kept),
+        ]
 
     def propose(self, name: str, actor: Principal, proposal: Proposal, *, step_key: str) -> Proposed:
         """Make it so; doing it again with the same key gives the same change request.

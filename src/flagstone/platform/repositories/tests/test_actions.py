@@ -35,6 +35,9 @@ class Context:
     def change(self, kind, op, subject, detail="", **facts):
         self.changes.append((kind, op, subject, detail, facts))
 
+    def file(self, path, op, before, after):
+        """Shown in the tree of the plan's files."""
+
 
 @pytest.fixture
 def folder(tmp_path):

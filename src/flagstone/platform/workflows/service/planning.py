@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from flagstone.contracts.plans import Change, ChangeKind, ChangeOp, Plan, PlannedStep
+from flagstone.contracts.plans import Change, ChangeKind, ChangeOp, FileOp, Plan, PlannedStep
 from flagstone.contracts.runs import RunRequest, StepDefinition
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
@@ -36,6 +37,7 @@ from flagstone.platform.workflows.service.inline import unpacked
 from flagstone.platform.workflows.service.listing import FileListing
 from flagstone.platform.workflows.service.policies import PolicyRegistry, unanswerable
 from flagstone.sdk import Action
+from flagstone.sdk.edits import FileEdit
 
 log = logging.getLogger("flagstone.workflows")
 
@@ -51,11 +53,21 @@ class PlanningContext(StepContext):
         super().__init__(place, self._line)
         self.changes: list[Change] = []
         self.notes: list[str] = []
+        self.edits: list[FileEdit] = []
+        self.costs: list[tuple[Decimal, str]] = []
         self.warnings: list[str] = []
 
     def change(self, kind: ChangeKind, op: ChangeOp, subject: str, detail: str = "", **facts: str) -> None:
         """Record something the step would do."""
         self.changes.append(Change(kind=kind, op=op, subject=subject, detail=detail, facts=facts))
+
+    def file(self, path: str, op: FileOp, before: bytes | None, after: bytes | None) -> None:
+        """Show how a file outside of the workspace would differ."""
+        self.edits.append(FileEdit(path, op, before, after))
+
+    def cost(self, amount: Decimal, currency: str = "USD") -> None:
+        """Say what the step would add to the costs of a month."""
+        self.costs.append((Decimal(amount), currency))
 
     def note(self, text: str) -> None:
         """Say what cannot be known before the run."""
@@ -77,6 +89,7 @@ class _Progress:
     outputs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     steps: list[PlannedStep] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    costs: list[tuple[Decimal, str]] = field(default_factory=list)
     complete: bool = True
     inline: Path | None = None
     """Where the files are that came with the request."""
@@ -130,6 +143,7 @@ class Planner:
             files=planned_files,
             output=output,
             problems=problems,
+            cost=_monthly(progress.costs),
             complete=progress.complete and not problems,
             allowed=start.allowed and all(step.allowed for step in progress.steps),
         )
@@ -223,6 +237,9 @@ class Planner:
         context = PlanningContext(place)
         found = action.plan(context, inputs)
         progress.listing.look(step_id)
+        for edit in context.edits:
+            progress.listing.outside(step_id, edit)
+        progress.costs += context.costs
         outputs = to_outputs(action, found)
         if definition.each is None:
             progress.outputs[definition.id] = outputs
@@ -242,6 +259,15 @@ def _output(progress: _Progress) -> dict[str, Any]:
     except FlagstoneError:
         return {}
     return found
+
+
+def _monthly(costs: Sequence[tuple[Decimal, str]]) -> str:
+    """All of them in words, each currency by itself; "" when nothing is known."""
+    sums: dict[str, Decimal] = {}
+    for amount, currency in costs:
+        sums[currency] = sums.get(currency, Decimal()) + amount
+    words = " and ".join(f"{amount:,.2f} {currency}" for currency, amount in sorted(sums.items()))
+    return f"{words} a month" if words else ""
 
 
 def _bare(definition: StepDefinition, step_id: str | None = None, **more: Any) -> PlannedStep:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from flagstone.kernel.errors import Conflict, Denied, Invalid
-from flagstone.platform.runs.tests.harness import ANN, BOB, EVE, lines
+from flagstone.platform.runs.tests.harness import ANN, BOB, EVE, Speak, lines
 
 INPUTS = {
     "name": "gift-wrapping",
@@ -96,6 +98,24 @@ def test_the_plan_of_a_golden_path_shows_everything_and_changes_nothing(world):
     again = world.workflows.plan(request, ANN)
     assert again == plan
     assert len(plan.digest) == 64
+
+
+class Rent(Speak):
+    """Costs something."""
+
+    id = "test:rent"
+
+    def plan(self, ctx, inputs):
+        ctx.cost(Decimal("12.50"))
+        ctx.cost(Decimal(3), "EUR")
+        ctx.note("The bill comes later.")
+
+
+def test_a_plan_adds_up_what_actions_know_of_the_costs(world):
+    world.parts.registry._actions["test:rent"] = Rent(world.folder)
+    plan = world.plan([{"action": "test:rent", "input": {}}, {"action": "test:rent", "input": {}}])
+    assert plan.cost == "6.00 EUR and 25.00 USD a month"
+    assert world.plan([{"input": {"text": "x"}}]).cost == ""
 
 
 def test_a_confirmed_plan_is_what_runs(world):

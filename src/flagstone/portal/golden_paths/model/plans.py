@@ -55,8 +55,8 @@ class PlanFacts:
     """A plan as its page shows it."""
 
     groups: tuple[ChangeGroup, ...]
-    sentence: str
-    """The whole in one line: "12 files, 1 repository, 2 catalog entries and 1 deployment"."""
+    doing: str
+    """The whole in one line: "create 12 files and 1 repository, and change 2 files"."""
     permits: tuple[Permit, ...]
     notes: tuple[tuple[str, str], ...]
     """(step, what cannot be known before)."""
@@ -65,6 +65,11 @@ class PlanFacts:
     verdicts: tuple[Verdict, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     """What the run would give at its end, as far as that is known: (title, address or reference)."""
+
+    @property
+    def sentence(self) -> str:
+        """The whole as a sentence."""
+        return f"This will {self.doing}"
 
     @property
     def denied(self) -> tuple[Verdict, ...]:
@@ -85,7 +90,14 @@ def op_word(op: str) -> str:
 def read_plan(plan: Plan) -> PlanFacts:
     """Group a plan."""
     steps = [step for step in plan.steps if not step.skipped]
-    changes = [change for step in steps for change in step.changes if change.kind != "file" or _tells(change)]
+    # A file whose difference stands in the tree of files is not told twice.
+    in_tree = {file.path for file in plan.files if file.before is not None or file.op != "create"}
+    changes = [
+        change
+        for step in steps
+        for change in step.changes
+        if change.kind != "file" or (_tells(change) and change.subject not in in_tree)
+    ]
     groups = []
     for title, icon, kinds in _GROUPS:
         found = tuple(change for change in changes if change.kind in kinds and change.op != "none")
@@ -93,7 +105,7 @@ def read_plan(plan: Plan) -> PlanFacts:
             groups.append(ChangeGroup(title, icon, found))
     return PlanFacts(
         groups=tuple(groups),
-        sentence=_sentence(plan, changes),
+        doing=_doing(plan, changes),
         permits=tuple(_permits(steps)),
         notes=tuple((step.name, note) for step in steps for note in step.notes),
         skipped=tuple(step.name for step in plan.steps if step.skipped),
@@ -127,19 +139,28 @@ def _permits(steps: Iterable[PlannedStep]) -> list[Permit]:
     return [Permit(step.name, step.permission, step.allowed, step.reason) for step in steps if step.permission]
 
 
-def _sentence(plan: Plan, changes: list[Change]) -> str:
-    counts = [
-        (len(plan.files), "file", "files"),
-        (_number(changes, "repository"), "repository", "repositories"),
-        (_number(changes, "entity"), "catalog entry", "catalog entries"),
-        (_number(changes, "deployment"), "deployment", "deployments"),
-        (_number(changes, "resource"), "resource", "resources"),
+def _doing(plan: Plan, changes: list[Change]) -> str:
+    parts = [
+        (verb, said)
+        for verb, op in (("create", "create"), ("change", "change"), ("delete", "delete"))
+        if (said := _counted(plan, changes, op))
     ]
-    parts = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
     if not parts:
-        return f"{len(plan.steps)} step{'' if len(plan.steps) == 1 else 's'}"
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+        return f"do {len(plan.steps)} step{'' if len(plan.steps) == 1 else 's'}"
+    return ", and ".join(f"{verb} {said}" for verb, said in parts)
 
 
-def _number(changes: list[Change], kind: str) -> int:
-    return len({change.subject for change in changes if change.kind == kind and change.op != "none"})
+def _counted(plan: Plan, changes: list[Change], op: str) -> str:
+    counts = [
+        (sum(file.op == op for file in plan.files), "file", "files"),
+        (_number(changes, "repository", op), "repository", "repositories"),
+        (_number(changes, "entity", op), "catalog entry", "catalog entries"),
+        (_number(changes, "deployment", op), "deployment", "deployments"),
+        (_number(changes, "resource", op), "resource", "resources"),
+    ]
+    said = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}" if said else ""
+
+
+def _number(changes: list[Change], kind: str, op: str) -> int:
+    return len({change.subject for change in changes if change.kind == kind and change.op == op})

@@ -24,6 +24,7 @@ PLAN = Plan(
                 Change(kind="repository", op="create", subject="acme/x"),
                 Change(kind="file", op="create", subject="."),
                 Change(kind="file", op="change", subject="app.py", facts={"Difference": "@@ -1 +1 @@\n-a\n+b"}),
+                Change(kind="file", op="change", subject="far.py", facts={"Difference": "@@ -1 +1 @@\n-a\n+b"}),
             ),
         ),
         PlannedStep(id="later", name="Later", action="debug:log", skipped=True),
@@ -53,6 +54,8 @@ def faults(**expect):
 def test_the_review_tells_approvals_verdicts_links_and_differences():
     facts = read_plan(PLAN)
     assert [group.title for group in facts.groups] == ["Repository", "Files that exist already"]
+    assert [change.subject for change in facts.groups[1].changes] == ["far.py"], "the tree shows the other one"
+    assert facts.sentence == "This will create 2 files and 1 repository, and change 1 file, and delete 1 file"
     (agreement,) = facts.agreements
     assert agreement.refs == ("group:default/a",)
     assert agreement.words == ("those with the role maintainer", "the owners")
