@@ -22,7 +22,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     catalog, gateway = deps.get(CatalogService), deps.get(RunGateway)  # type: ignore[type-abstract]
     paths, access = deps.get(GoldenPathService), deps.get(AccessService)
     previews = BatchPreviews(catalog, gateway, paths, deps.get(Prefills), access, deps.get(PortalAudit))
-    reader = BatchReader(gateway, catalog)
+    reader = BatchReader(gateway, catalog, access)
     deps.provide(previews)
     deps.provide(reader)
     making = web.Making(previews, deps.get(Pickers))

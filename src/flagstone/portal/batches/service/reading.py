@@ -6,17 +6,24 @@ from collections.abc import Iterable
 
 from flagstone.contracts.batches import BatchItemView, BatchState, BatchVerb, BatchView, ItemState
 from flagstone.contracts.gateway import GatewayInfo, RunGateway
+from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
+from flagstone.portal.batches.permissions import WRITE
 from flagstone.portal.catalog import CatalogService, EntityRow
 
 
 class BatchReader:
     """What the pages of batches stand on."""
 
-    def __init__(self, gateway: RunGateway, catalog: CatalogService) -> None:
+    def __init__(self, gateway: RunGateway, catalog: CatalogService, access: AccessService) -> None:
         self._gateway = gateway
         self._catalog = catalog
+        self._access = access
+
+    def may_start(self, principal: Principal) -> bool:
+        """Whether a person may start batches at all."""
+        return self._access.decide(principal, WRITE).allowed
 
     def platform(self) -> GatewayInfo:
         """What is behind the door."""

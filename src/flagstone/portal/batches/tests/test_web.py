@@ -141,6 +141,8 @@ def test_what_is_wrong_is_said_on_the_page_where_it_can_be_changed(dora, vera):
     assert dora.get("/batches?state=ended").select_one("main")
     dora.get("/batches/none", 404)
     vera.get("/batches/new", 403)
+    assert vera.get("/batches").select_one("a[href^='/batches/new']") is None
+    assert vera.get("/catalog?view=all").select_one("a[href^='/batches/new']") is None
 
 
 def test_the_api_previews_starts_and_pages(world):

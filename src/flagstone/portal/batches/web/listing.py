@@ -61,6 +61,7 @@ class ListPage:
     more_href: str | None
     here: str
     active: bool
+    may_start: bool
     state: str = ""
     tabs: tuple[tuple[str, str, str], ...] = TABS
 
@@ -161,6 +162,7 @@ def listing_routes(routes: APIRouter, reader: BatchReader, pages: Pages) -> None
             more_href=more,
             here=f"/batches?{urlencode(asked)}" if asked else "/batches",
             active=any(line.dot == "progress" for line in lines),
+            may_start=reader.may_start(principal),
             state=state,
         )
         return pages.render(request, "batches/list.html", page, fragment="batches/_list.html")

@@ -76,6 +76,8 @@ class ListPage:
     more: str | None
     filtered: bool
     may_register: bool
+    may_run: bool
+    """Whether to offer a batch for what is listed: comfort, batches decide for themselves."""
     columns: Sequence[tuple[str, str]]
     all_columns: Sequence[Option]
     saved: Sequence[SavedView]
@@ -245,6 +247,7 @@ class Listing:
             more=asked.address(view, found.next_cursor) if found.next_cursor else None,
             filtered=asked.filtered,
             may_register=may_register,
+            may_run=principal.role not in (None, "viewer"),
             columns=asked.shown,
             all_columns=[(name, label, None) for name, label in COLUMNS],
             saved=self._views.visible(principal),
