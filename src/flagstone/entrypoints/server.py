@@ -25,13 +25,16 @@ from flagstone.entrypoints.datafolder import DataFolder
 from flagstone.entrypoints.example import example_folder, expect_triggers, make_triggers, match_administrator
 from flagstone.foundation.identity import IdentityService
 from flagstone.kernel.errors import Conflict, Invalid
-from flagstone.toolkit.memory import few_heaps
+from flagstone.toolkit.memory import few_heaps, give_back
+from flagstone.toolkit.schedule import Every
 from flagstone.toolkit.settings.server import ServerSettings
 from flagstone.toolkit.telemetry.logs import configure_logging
 from flagstone.toolkit.web.wire import JoiningProtocol
 
 log = logging.getLogger("flagstone.server")
 
+_TIDY_SECONDS = 30.0
+"""How often memory that nobody uses any more goes back to the system."""
 _GRACE = 5
 """Seconds that open requests get to finish when the server stops."""
 
@@ -194,11 +197,14 @@ def _serve(app: Application, listener: socket.socket, started: Callable[[], None
             gc.enable()
 
     server = Server(config)
+    tidying = Every("memory", _TIDY_SECONDS, give_back)
+    tidying.start()
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
         log.info("stopped from the keyboard")
     finally:
+        tidying.stop()
         app.stop()
 
 

@@ -21,6 +21,7 @@ from flagstone.kernel.errors import Invalid, Unavailable
 # query in another thread fails inside SQLAlchemy; so it is imported here, before there are threads.
 
 _BUSY_MS = 15_000
+_SQLITE_KEPT = 6
 
 
 @dataclass(slots=True)
@@ -51,7 +52,11 @@ class Database:
         self.engine = self._engine(pool_size)
 
     def _engine(self, pool_size: int) -> Engine:
-        options: dict[str, Any] = {"poolclass": QueuePool, "pool_size": pool_size, "max_overflow": 2 * pool_size}
+        # The connection that was used last is used next: what it remembers is the warmest, and others may be closed.
+        options: dict[str, Any] = {"poolclass": QueuePool, "pool_use_lifo": True}
+        # Each connection to SQLite keeps pages of its own and is opened at once, so only some outlive a busy moment.
+        kept = min(pool_size, _SQLITE_KEPT) if self.is_sqlite else pool_size
+        options |= {"pool_size": kept, "max_overflow": 3 * pool_size - kept}
         if self.is_sqlite:
             if self.url.database:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)

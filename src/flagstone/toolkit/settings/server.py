@@ -46,7 +46,7 @@ class DatabaseSettings(SettingsModel):
     engine_url: SecretStr = SecretStr("")
     """URL of the durable execution engine's database alone."""
     pool_size: int = Field(16, ge=1, le=200)
-    """Connections kept open per database and process."""
+    """Connections kept open per database and process; to SQLite six at most."""
     migrate: bool = True
     """Bring the schema up to date at start. Turn off where the process may not change it; then run `flagstone db
     migrate`.

@@ -29,7 +29,7 @@ from flagstone.sdk.guards import Guard, permit
 
 _JSON = b"application/json; charset=utf-8"
 _MAX_BODY = 1_000_000
-_CACHE_BYTES = 12_000_000
+_CACHE_BYTES = 10_000_000
 
 Endpoint = Callable[[Request, Principal], Awaitable[Response]]
 Cached = tuple[bytes, tuple[tuple[bytes, bytes], ...], bytes]

@@ -22,7 +22,6 @@ from flagstone.portal.catalog.store.backstage import Found, Selection
 
 _MAX_PAGE = 10_000
 _COUNTS_BYTES = 2_000_000
-_PAGES_BYTES = 6_000_000
 _FACETS_BYTES = 4_000_000
 _FEW = 1_000
 _SOON = 20_000
@@ -49,7 +48,6 @@ class BackstageReads:
         self._reader = store.backstage
         self._counts: RevisionCache[int] = RevisionCache(_COUNTS_BYTES)
         self._mixed: RevisionCache[tuple[frozenset[str] | None]] = RevisionCache(_COUNTS_BYTES)
-        self._pages: RevisionCache[QueryPage] = RevisionCache(_PAGES_BYTES)
         self._facets: RevisionCache[Facet] = RevisionCache(_FACETS_BYTES)
 
     def revision(self) -> int:
@@ -125,17 +123,6 @@ class BackstageReads:
     ) -> QueryPage:
         """A page of the answer to a question. Raises Invalid for a filter or query that makes no sense."""
         wanted = _selection(question)
-        key = (wanted, limit, offset, cursor and (cursor.position, cursor.previous, cursor.total), counted)
-        revision = self._reader.revision()
-        known = self._pages.get(revision, key)
-        if known is None:
-            known = self._query(question, wanted, limit=limit, offset=offset, cursor=cursor, counted=counted)
-            self._pages.put(revision, key, known, sum(map(len, known.bodies)) + 2_000 + len(repr(wanted)))
-        return known
-
-    def _query(
-        self, question: Question, wanted: Selection, *, limit: int, offset: int, cursor: Cursor | None, counted: bool
-    ) -> QueryPage:
         if wanted.term is not None and cursor is None and offset == 0 and 0 < limit <= _MAX_PAGE:
             rows, expected = self._reader.first(wanted, limit + 1)
             total = expected if counted else 0
