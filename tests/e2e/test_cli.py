@@ -222,6 +222,17 @@ def test_golden_paths_are_listed_and_tell_what_they_ask_for(ada):
     assert ada("templates", "show", "nothing").returncode == 4
 
 
+def test_actions_are_listed_and_explained(ada):
+    listed = ada.ok("actions", "list", "send request")
+    assert "http:request" in listed
+    assert "fetch:template" not in listed
+    shown = ada.ok("actions", "show", "http:request")
+    for part in ("repeatable", "Idempotency", "Open a ticket", "action: http:request"):
+        assert part in shown
+    assert ada.json("actions", "show", "debug:log")["permission"]
+    assert ada("actions", "show", "no:such").returncode == 4
+
+
 def test_a_dry_run_shows_the_plan_and_starts_nothing(ada, tmp_path):
     file = tmp_path / "values.yaml"
     file.write_text("name: planned\ndescription: Says hello\nowner: group:default/checkout\n")

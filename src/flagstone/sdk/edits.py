@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from flagstone.contracts.plans import FileOp
 from flagstone.sdk.actions import PlanContext
 
+__all__ = ["FileEdit", "FileOp", "plan_edits"]
+
 _MAX_LINES = 60
 _MAX_BYTES = 200_000
 

@@ -92,7 +92,7 @@ class StepChecker:
         if self._actions is None:
             return None
         if name not in self._actions:
-            hint = similar(name, self._actions) or "`flagstone actions` and /actions list those that there are."
+            hint = similar(name, self._actions) or "`flagstone actions list` and /actions list those that there are."
             self._found.error("unknown_action", (*path, "action"), f"there is no action {name}", hint)
         return self._actions.get(name)
 
