@@ -80,7 +80,8 @@ class LogBook:
             cap = self._caps.setdefault(
                 step, _Cap(self._settings.log_lines_per_step, self._settings.log_bytes_per_step)
             )
-            for line in masked.split("\n"):
+            lines = masked.split("\n")
+            for line in lines[cap.skip(len(lines)) :]:
                 shown = line.rstrip("\r")
                 if len(shown) > _LINE_LIMIT:
                     shown = f"{shown[:_LINE_LIMIT]}… ({len(shown) - _LINE_LIMIT} more characters)"
@@ -154,6 +155,12 @@ class _Cap:
         self._tail_limit = size // 10
         self._dropped = 0
         self._limits = f"{lines:,} lines or {size:,} bytes"
+
+    def skip(self, count: int) -> int:
+        """How many of so many lines need not be looked at: the last of them would push them out again."""
+        pushed_out = max(0, count - (self._tail.maxlen or 0)) if self._tail else 0
+        self._dropped += pushed_out
+        return pushed_out
 
     def takes(self, event: NewEvent) -> bool:
         length = event.size
