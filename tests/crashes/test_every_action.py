@@ -93,6 +93,28 @@ def follow_workflow(id_, folder, after):
     )
 
 
+def follow_pull_request(id_, folder, after):
+    world = github_world(folder, after)
+
+    def prepare(bench):
+        repo = world.hub.repository("acme/shop", {"a.txt": "a"})
+        head = {"ref": "main", "sha": repo.head("main")}
+        repo.pulls[1] = {"number": 1, "state": "open", "html_url": "https://github.com/acme/shop/pull/1", "head": head}
+
+    def merges():
+        world.hub.repos["acme/shop"].pulls[1] |= {"state": "closed", "merged": True}
+        return False
+
+    inputs = {"repoUrl": "github.com?owner=acme&repo=shop", "pullRequestNumber": 1}
+    return Subject(
+        lambda *_: world.actions[id_],
+        inputs,
+        prepare,
+        outside=lambda: world.hub.repos["acme/shop"].pulls,
+        meanwhile=merges,
+    )
+
+
 def on_hosting(id_, folder, after):
     db = PlatformDatabase(f"sqlite:///{folder / 'hosting.db'}")
     after.append(db.close)
@@ -199,6 +221,7 @@ WORLDS = {
     **dict.fromkeys(cases.CASES, builtin),
     **dict.fromkeys(github_cases.CASES, on_github),
     "flagstone:github:workflow": follow_workflow,
+    "flagstone:github:pull-request": follow_pull_request,
     **dict.fromkeys(
         ("publish:git", "publish:git:pull-request", "flagstone:repository:upgrade", "flagstone:repository:delete"),
         on_hosting,

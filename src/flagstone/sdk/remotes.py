@@ -56,3 +56,6 @@ class GitRemotes(Protocol):
         A branch that stands at this commit already is fine. ``authorization`` is the header's value. Raises Conflict
         (``git.remote_branch_exists``), Denied (``git.remote_denied``), Temporary (``git.remote_failed``).
         """
+
+    def merge_file(self, before: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, bool]:
+        """Three versions of a text as one, and whether both stand in it between conflict markers somewhere."""

@@ -177,17 +177,26 @@ class CatalogRegister(Action):
         return self.Output(entity_ref=main, catalog_info_url=location.url)
 
     def _read_planned(self, ctx: PlanContext, location: _Location, inputs: Any) -> list[Described] | None:
-        path = clean(inputs.catalog_info_path.lstrip("/"))
-        if inputs.repo_contents_url and ctx.workspace.exists(path):
-            return parse(self._tools, ctx.workspace.read_text(path), path)
+        published = self._read_published(ctx, inputs)
+        if published is not None:
+            return published
         try:
             return _read_hosted(self._tools, ctx, location)
         except (NotFound, Unavailable, Denied):
             return None
 
+    def _read_published(self, ctx: ActionContext | PlanContext, inputs: Any) -> list[Described] | None:
+        """The file as it stands in the workspace that was (or will be) published; None when it is not there."""
+        path = clean(inputs.catalog_info_path.lstrip("/"))
+        if not inputs.repo_contents_url or not ctx.workspace.exists(path):
+            return None
+        return parse(self._tools, ctx.workspace.read_text(path), path)
+
     def _read(self, ctx: ActionContext, location: _Location, inputs: Any) -> list[Described] | None:
         try:
-            return _read_hosted(self._tools, ctx, location)
+            found = _read_hosted(self._tools, ctx, location)
+            # Other servers are read by the catalog alone: what was published there is known from the workspace.
+            return self._read_published(ctx, inputs) if found is None else found
         except NotFound:
             if inputs.optional:
                 ctx.log(f"There is no {location.url}; it is registered anyway.", level="warn")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flagstone.builtin.github.configuration import CONFIGURING
+from flagstone.builtin.github.following import FollowPullRequest
 from flagstone.builtin.github.hosts import GitHubHosts
 from flagstone.builtin.github.issues import CreateIssue, LabelIssue
 from flagstone.builtin.github.permissions import PERMISSIONS
 from flagstone.builtin.github.pull_requests import PublishPullRequest
 from flagstone.builtin.github.repositories import CreateRepository, PublishGitHub, PushRepository
 from flagstone.builtin.github.settings import GitHubSettings
+from flagstone.builtin.github.upgrades import UpgradeOnGitHub
 from flagstone.builtin.github.workflows import DispatchWorkflow, FollowWorkflow, Workflows
 from flagstone.sdk import Action, ActionTools, Deps, Slice, hookimpl
 from flagstone.sdk.remotes import GitRemotes, RepoHosts, SecretReader
@@ -41,6 +43,8 @@ def build_actions(hosts: GitHubHosts, remotes: GitRemotes, tools: ActionTools) -
         CreateRepository(hosts),
         PushRepository(hosts, remotes),
         PublishPullRequest(hosts),
+        UpgradeOnGitHub(hosts, remotes),
+        FollowPullRequest(hosts, poll_seconds=hosts.settings.poll_seconds),
         CreateIssue(hosts),
         LabelIssue(hosts),
         DispatchWorkflow(hosts, workflows),

@@ -11,13 +11,14 @@ from pydantic import Field, model_validator
 
 from flagstone.builtin.github.base import GitHubAction, RepoInputs, hidden, need
 from flagstone.builtin.github.hosts import Target
+from flagstone.builtin.github.merging import mode_of
+from flagstone.builtin.github.trees import blobs_of, entries, find_ref
 from flagstone.builtin.github.workspace import blob_id, read_files
 from flagstone.contracts.actions import ActionExample
 from flagstone.kernel.errors import Conflict, Invalid, NotFound
 from flagstone.sdk import ActionContext, Outputs, PlanContext
 from flagstone.sdk.edits import FileEdit, plan_edits
 
-_INLINE = 500_000
 _MOST_SHOWN = 100
 
 Wanted = Mapping[str, tuple[bytes, bool] | None]
@@ -41,7 +42,7 @@ class _Start:
         found = self.there.get(path)
         if content is None or found is None:
             return content is None and found is None
-        return found == (blob_id(content[0]), _mode(content[1]))
+        return found == (blob_id(content[0]), mode_of(content[1]))
 
 
 class PublishPullRequest(GitHubAction):
@@ -188,8 +189,8 @@ class PublishPullRequest(GitHubAction):
         base = inputs.target_branch_name or str(need(target)["default_branch"])
         if base == inputs.branch_name:
             raise Invalid("github.same_branch", f"A pull request cannot go from {base!r} into itself.")
-        head = _ref(target, inputs.branch_name)
-        found = head or _ref(target, base)
+        head = find_ref(target, inputs.branch_name)
+        found = head or find_ref(target, base)
         if found is None:
             raise NotFound(
                 "github.no_branch",
@@ -198,15 +199,13 @@ class PublishPullRequest(GitHubAction):
             )
         commit = str(found["object"]["sha"])
         tree = str(target.api.get(f"{target.path}/git/commits/{commit}")["tree"]["sha"])
-        listed = target.api.get(f"{target.path}/git/trees/{tree}", recursive=1)["tree"]
-        there = {item["path"]: (item["sha"], item["mode"]) for item in listed if item["type"] == "blob"}
-        return _Start(base, commit, tree, head is not None, there)
+        return _Start(base, commit, tree, head is not None, blobs_of(target, tree))
 
     def _commit(self, target: Target, inputs: Any, start: _Start, changed: Wanted) -> str:
         api, path = target.api, target.path
         tree = start.tree
         if changed:
-            wanted = {"base_tree": start.tree, "tree": _entries(target, changed)}
+            wanted = {"base_tree": start.tree, "tree": entries(target, changed)}
             tree = str(api.send("POST", f"{path}/git/trees", wanted)["sha"])
         body: dict[str, Any] = {
             "message": inputs.commit_message or inputs.title,
@@ -258,13 +257,6 @@ def _wanted(ctx: PlanContext | ActionContext, inputs: Any) -> Wanted:
     return wanted
 
 
-def _ref(target: Target, branch: str) -> dict[str, Any] | None:
-    try:
-        return target.api.find(f"{target.path}/git/ref/heads/{branch}")
-    except Conflict:  # how GitHub says that the repository is empty
-        return None
-
-
 def _refuse_other_files(target: Target, start: _Start, paths: list[str], inputs: Any) -> None:
     if start.exists and paths and not inputs.update:
         raise Conflict(
@@ -286,38 +278,6 @@ def _open_pull(target: Target, branch: str, base: str) -> dict[str, Any] | None:
     head = f"{target.owner}:{branch}"
     found = target.api.get(f"{target.path}/pulls", state="open", head=head, base=base)
     return found[0] if found else None
-
-
-def _entries(target: Target, changed: Wanted) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = []
-    for path, content in changed.items():
-        entry: dict[str, Any] = {"path": path, "mode": "100644", "type": "blob"}
-        if content is None:
-            entry["sha"] = None
-        else:
-            data, executable = content
-            entry["mode"] = _mode(executable)
-            text = _text(data)
-            if text is None:
-                body = {"content": base64.b64encode(data).decode(), "encoding": "base64"}
-                entry["sha"] = target.api.send("POST", f"{target.path}/git/blobs", body)["sha"]
-            else:
-                entry["content"] = text
-        entries.append(entry)
-    return entries
-
-
-def _text(data: bytes) -> str | None:
-    if len(data) > _INLINE or b"\0" in data:
-        return None
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _mode(executable: bool) -> str:
-    return "100755" if executable else "100644"
 
 
 def _edit(target: Target, start: _Start, path: str, content: tuple[bytes, bool] | None) -> FileEdit:

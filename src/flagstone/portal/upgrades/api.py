@@ -121,7 +121,7 @@ def _item(found: Standing) -> dict[str, Any]:
         "version": memory.version,
         "current_version": found.path.version if found.path else None,
         "behind": found.behind,
-        "repository": memory.repository,
+        "repository": memory.place,
         "run": memory.run_number,
         "made_at": memory.made_at,
         "change_request": memory.pending.number if memory.pending else None,

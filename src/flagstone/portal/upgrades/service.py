@@ -26,6 +26,8 @@ from flagstone.portal.upgrades.store import UpgradeStore
 from flagstone.toolkit.web.forms import settle
 
 _READER = system("portal")
+_TELLING = frozenset({"succeeded", "waiting", "failed", "cancelled"})
+"""States of runs that something can be learned from: one that waits for a pull request has proposed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,14 @@ class Standing:
     def change_href(self) -> str | None:
         """The page of the change request that is open."""
         pending = self.memory.pending
-        return f"/repositories/{self.memory.repository}/changes/{pending.number}" if pending else None
+        if pending is None:
+            return None
+        return pending.url or f"/repositories/{self.memory.repository}/changes/{pending.number}"
+
+    @property
+    def change_word(self) -> str:
+        """What such a change is called where it is."""
+        return "Pull request" if self.memory.elsewhere else "Change request"
 
     @property
     def word(self) -> str:
@@ -89,7 +98,7 @@ class UpgradeService:
     def handle(self, event: Event) -> None:
         """Learn from an event of the platform; any number of times is as good as once."""
         data = event.data
-        if event.type == "run.changed" and data.get("state") == "succeeded" and data.get("template_ref"):
+        if event.type == "run.changed" and data.get("state") in _TELLING and data.get("template_ref"):
             try:
                 self.learn(self._gateway.get_run(event.subject, _READER))
             except NotFound:
@@ -106,6 +115,8 @@ class UpgradeService:
         proposed = proposed_by(run)
         if proposed is not None:
             self._store.propose(proposed)
+            if proposed.ended is not None and proposed.number is not None:
+                self._store.ended(proposed.repository, proposed.number, merged=proposed.ended)
         made = memories_of(run)
         if made:
             self._store.remember(made)
@@ -134,7 +145,7 @@ class UpgradeService:
             raise NotFound(
                 "upgrades.not_made_here",
                 f"Nothing is known of a golden path that made {ref:.200}.",
-                hint="Only what golden paths published to the built-in git hosting is remembered.",
+                hint="Only what golden paths published to the built-in git hosting or to GitHub is remembered.",
             )
         return found
 

@@ -16,6 +16,7 @@ from flagstone.foundation.access import permit
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, FlagstoneError
 from flagstone.kernel.ids import new_id
+from flagstone.portal.upgrades.model import GITHUB_UPGRADE, UPGRADE
 from flagstone.portal.upgrades.permissions import OPEN, READ
 from flagstone.portal.upgrades.service import Standing, UpgradeService
 from flagstone.toolkit.web.forms import Field, Pairs, check, fields, parse, parse_body
@@ -199,7 +200,7 @@ class _Form:
 
 
 def _preview(plan: Plan) -> Preview:
-    last = plan.steps[-1]
+    last = next(step for step in plan.steps if step.action in (UPGRADE, GITHUB_UPGRADE))
     conflicts = [change.facts.get("Conflicts", "") for change in last.changes if change.kind == "repository"]
     return Preview(
         plan=plan,

@@ -149,8 +149,14 @@ def _delete_ref(hub: FakeGitHub, repo: Repo, branch: str, **_: Any) -> Answer:
 
 @_route("GET", "REPO/git/commits/(?P<sha>[0-9a-f]+)")
 def _git_commit(hub: FakeGitHub, repo: Repo, sha: str, **_: Any) -> Answer:
+    if repo.git.command("cat-file", "-e", f"{sha}^{{commit}}", check=False).code:
+        raise Refusal(404, "Not Found")
     tree = repo.git.command("rev-parse", f"{sha}^{{tree}}").out.decode().strip()
-    return {"sha": sha, "tree": {"sha": tree}}
+    return {
+        "sha": sha,
+        "tree": {"sha": tree},
+        "parents": [{"sha": found} for found in GitChanges(repo.git).parents(sha)],
+    }
 
 
 @_route("POST", "REPO/git/commits")
@@ -232,6 +238,18 @@ def _pull(repo: Repo, pull: dict[str, Any]) -> dict[str, Any]:
 @_route("GET", "REPO/pulls/(?P<number>\\d+)")
 def _one_pull(hub: FakeGitHub, repo: Repo, number: str, **_: Any) -> Answer:
     return _pull(repo, _known(repo.pulls, number))
+
+
+@_route("PUT", "REPO/pulls/(?P<number>\\d+)/merge")
+def _merge(hub: FakeGitHub, repo: Repo, number: str, **_: Any) -> Answer:
+    pull = _pull(repo, _known(repo.pulls, number))
+    base = pull["base"]["ref"]
+    before, head = repo.git.head(base), pull["head"]["sha"]
+    if GitChanges(repo.git).merge_base(str(before), head) != before:
+        raise Refusal(405, "Pull Request is not mergeable")
+    repo.git.move(f"refs/heads/{base}", head, before)
+    pull |= {"state": "closed", "merged": True}
+    return {"merged": True, "sha": head}
 
 
 @_route("PATCH", "REPO/(?P<kind>pulls|issues)/(?P<number>\\d+)")

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from nacl.public import PrivateKey
 
 from flagstone.testing.github.routes import ROUTES
-from flagstone.testing.github.state import Fault, Plumbing, Refusal, Repo, http_backend, stamp
+from flagstone.testing.github.state import FIRST, Fault, Plumbing, Refusal, Repo, http_backend, stamp
 from flagstone.toolkit.git import GitRepository
 
 _GIT = re.compile(r"/(?P<owner>[^/]+)/(?P<name>[^/]+)\.git/(?P<rest>info/refs|git-(?:upload|receive)-pack)")
@@ -74,7 +74,7 @@ class FakeGitHub:
         given = {key: value for key, value in facts.items() if key not in ("name", "auto_init")}
         repo = Repo(owner, plain, git, {"description": None, "created_at": stamp(), **given})
         if files is not None:
-            repo.commit("main", files)
+            repo.commit("main", files, at=FIRST)
         self.repos[name.lower()] = repo
         return repo
 

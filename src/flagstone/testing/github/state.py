@@ -26,6 +26,10 @@ class Refusal(Exception):
             self.body["errors"] = errors
 
 
+FIRST = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+"""When a repository begins: the same files make the same commit."""
+
+
 @dataclass
 class Fault:
     """An answer that goes wrong, after ``skip`` that do not. ``after``: it is done first, only its answer is lost."""
@@ -71,7 +75,7 @@ class Repo:
                 found[entry.path] = (self.git.file(commit, entry.path).data or b"").decode("utf-8", "replace")
         return found
 
-    def commit(self, branch: str, files: Mapping[str, str]) -> str:
+    def commit(self, branch: str, files: Mapping[str, str], *, at: datetime | None = None) -> str:
         """What a push of somebody does."""
         parent = self.git.head(branch)
         return self.git.commit_tree(
@@ -79,7 +83,7 @@ class Repo:
             message="Change",
             author=BOB,
             branch=branch,
-            date=datetime.now(UTC),
+            date=at or datetime.now(UTC),
             parents=[parent] if parent else [],
             on_top=parent is not None,
         )

@@ -4,7 +4,7 @@ commits (:class:`GitChanges`) and smart HTTP (:class:`GitHttp`).
 Who may do what with which repository does not belong here: callers decide.
 """
 
-from flagstone.toolkit.git.changes import FileChange, GitChanges, Hunk, Line, MergeResult
+from flagstone.toolkit.git.changes import FileChange, GitChanges, Hunk, Line, MergeResult, merge_texts
 from flagstone.toolkit.git.environment import GitEnvironment
 from flagstone.toolkit.git.http import GitHttp, Service
 from flagstone.toolkit.git.remote import GitCredential, RemoteRepositories
@@ -26,4 +26,5 @@ __all__ = [
     "MergeResult",
     "RemoteRepositories",
     "Service",
+    "merge_texts",
 ]

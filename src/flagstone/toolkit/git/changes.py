@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from flagstone.kernel.errors import NotFound, Permanent
@@ -19,6 +21,7 @@ from flagstone.toolkit.git.repository import Author, Commit, GitRepository, impo
 _MAX_LINES = 20_000
 _MAX_FILE_LINES = 4_000
 _MAX_FILES = 2_000
+_MOST_CONFLICTS = 127
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@(.*)")
 
 DiffOp = Literal["create", "change", "delete", "rename"]
@@ -72,6 +75,25 @@ class Tip:
 
     branch: str
     commit: Commit
+
+
+def merge_texts(repository: GitRepository, before: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, bool]:
+    """Three versions of a text as one, and whether parts of both stand in it between conflict markers.
+
+    The repository is only where git works; nothing is written to its objects. Raises Permanent for what is no text.
+    """
+    with TemporaryDirectory(dir=repository.path) as folder:
+        files = []
+        for name, content in (("ours", ours), ("before", before), ("theirs", theirs)):
+            file = Path(folder) / name
+            file.write_bytes(content)
+            files.append(str(file))
+        labels = ("-L", "this repository", "-L", "the template before", "-L", "the template now")
+        done = repository.command("merge-file", "-p", *labels, *files, check=False)
+    # The exit code counts the conflicts; what is not a count is a failure.
+    if done.code < 0 or done.code > _MOST_CONFLICTS:
+        raise Permanent("git.cannot_merge", f"A file cannot be merged: {done.err_text[:500]}")
+    return done.out, done.code > 0
 
 
 class GitChanges:

@@ -34,6 +34,8 @@ SETUP = {
     "requiredCommitSigning": True,
     "subscribe": True,
 }
+BASE = "b83074a36a4ca4bbea171a87b5dfc1b304b392cc"
+"""The first commit of the repository that :func:`prepare` makes."""
 PULL = {"branchName": "add", "title": "Add", "description": "Why", "reviewers": ["bob"], "assignees": ["eve"]}
 KEY = {
     "publicKey": "ssh-ed25519 AAAA x",
@@ -57,6 +59,7 @@ CASES = {
     },
     "github:repo:push": {"defaultBranch": "main"},
     "publish:github:pull-request": PULL,
+    "flagstone:github:upgrade": {"branchName": "upgrade/web", "title": "Upgrade", "baseCommit": BASE},
     "github:issues:create": {"title": "Alerts", "body": "Set them up", "labels": ["ops"], "assignees": ["bob"]},
     "github:issues:label": {"number": 1, "labels": ["a", "b"]},
     "github:actions:dispatch": {
@@ -114,7 +117,7 @@ def mutations(world):
 def state(world):
     """Everything that people would see on GitHub."""
     repo = world.hub.repos["acme/shop"]
-    hidden = r"<!-- flagstone-\w+ -->"
+    hidden = r"<!-- flagstone-\w+ -->|rendered[^,]*"
     seen = [repr(value) for value in (repo.facts, repo.issues, repo.pulls, repo.lists, repo.puts, repo.variables)]
     numbers = r"127\.0\.0\.1:\d+|[0-9a-f]{40}|\d{4}-\d\d-\d\dT[\d:]+Z"
     tips = {tip.branch: repo.files(tip.branch) for tip in GitChanges(repo.git).tips()}
@@ -122,7 +125,7 @@ def state(world):
 
 
 def test_every_action_is_in_this_test(world):
-    assert set(world.actions) == {*CASES, "flagstone:github:workflow"}
+    assert set(world.actions) == {*CASES, "flagstone:github:workflow", "flagstone:github:pull-request"}
 
 
 @pytest.mark.parametrize("id_", CASES)

@@ -9,7 +9,7 @@ from flagstone.kernel.errors import Temporary, Unavailable
 from flagstone.platform.repositories.ports import RepositoryFolders
 from flagstone.sdk import HttpClient
 from flagstone.sdk.remotes import FirstCommit, RepositoryFiles
-from flagstone.toolkit.git import Author, GitRepository
+from flagstone.toolkit.git import Author, GitRepository, merge_texts
 from flagstone.toolkit.git.smart import push_new_branch
 
 _TIMEOUT = 300.0
@@ -43,6 +43,12 @@ class RemoteGit:
         with self._made(files, commit) as (repository, made):
             push_new_branch(repository, url, commit.branch, made, send)
         return made
+
+    def merge_file(self, before: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, bool]:
+        """Three versions of a text as one, by ``git merge-file``."""
+        with self._folders.draft() as draft:
+            draft.init_bare()
+            return merge_texts(draft, before, ours, theirs)
 
     @contextmanager
     def _made(self, files: RepositoryFiles, commit: FirstCommit) -> Iterator[tuple[GitRepository, str]]:

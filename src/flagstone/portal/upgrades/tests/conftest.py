@@ -64,8 +64,9 @@ spec: {type: service, lifecycle: production, owner: "group:default/payments"}
 class World:
     """The process and what a person does in it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, publish="publish:git", host="flagstone", **more):
         self.folder = folder
+        self.text = TEMPLATE.replace("publish:git", publish).replace("flagstone?", f"{host}?")
         self.skeleton = folder / "template" / "skeleton"
         self.skeleton.mkdir(parents=True)
         (self.skeleton / "catalog-info.yaml").write_text(INFO)
@@ -78,6 +79,7 @@ class World:
             "sources.allowed_folders": [str(folder)],
             "identity.password_memory_kib": CHEAP.password_memory_kib,
             "identity.password_rounds": CHEAP.password_rounds,
+            **more,
         }
         self.app = build(load_settings(None, environ={}, overrides=overrides), discover=False)
         self.app.migrate()
@@ -94,7 +96,7 @@ class World:
 
     def template(self, required="", properties=""):
         """The template itself; a changed one is read again."""
-        text = TEMPLATE % {"required": required, "properties": properties}
+        text = self.text % {"required": required, "properties": properties}
         (self.folder / "template" / "template.yaml").write_text(text)
         if hasattr(self, "app"):
             ingest = self.app.deps.get(IngestService)
