@@ -416,6 +416,33 @@ def test_cancelled_it_cancels_what_goes_and_never_starts_the_rest(world, monkeyp
         world.batches.change(made.id, "retry", ANN)
 
 
+def test_a_batch_of_a_token_that_may_cancel_no_runs_can_be_cancelled(world):
+    narrow = replace(ANN, scopes=frozenset({"batches", "workflows", "runs.run.start", "runs.run.read"}))
+    made = world.make(3, narrow, step={**STEP, "input": {"wait": 20}}, at_once=1)
+    assert world.driver.drive(made.id) == 1
+    world.batches.change(made.id, "cancel", EVE)
+    assert world.settle(made).state == "cancelled"
+    assert world.states(made) == ["cancelled", "skipped", "skipped"]
+
+
+def test_a_batch_that_cannot_be_driven_holds_up_no_other(world, monkeypatch):
+    broken, sound = world.make(1), world.make(1)
+    drive = Driver.drive
+
+    def fail(driver, batch_id):
+        if batch_id == broken.id:
+            raise RuntimeError("broken")
+        return drive(driver, batch_id)
+
+    monkeypatch.setattr(Driver, "drive", fail)
+    assert world.driver.sweep()
+    assert world.states(broken) == ["pending"]
+    assert world.states(sound) != ["pending"]
+    monkeypatch.undo()
+    for made in (broken, sound):
+        assert world.settle(made).state == "succeeded"
+
+
 def test_a_run_cancelled_by_hand_is_no_failure_and_the_rest_goes_on(world):
     made = world.make(3, step={**STEP, "input": {"wait": "${{ parameters.wait }}"}}, inputs=waiting, at_once=1)
     world.driver.drive(made.id)
