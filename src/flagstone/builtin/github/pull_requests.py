@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from flagstone.builtin.github.base import GitHubAction, RepoInputs, hidden, need
 from flagstone.builtin.github.hosts import Target
 from flagstone.builtin.github.merging import mode_of
+from flagstone.builtin.github.pulls import opened_by, withdraw
 from flagstone.builtin.github.trees import blobs_of, entries, find_ref
 from flagstone.builtin.github.workspace import blob_id, read_files
 from flagstone.contracts.actions import ActionExample
@@ -159,23 +160,15 @@ class PublishPullRequest(GitHubAction):
     def probe(self, ctx: ActionContext, inputs: Any) -> Outputs | None:
         """Whether this very step opened one before it was interrupted: its body has a mark that is not shown."""
         target = self.target(inputs)
-        head = f"{target.owner}:{inputs.branch_name}"
-        for pull in target.api.get(f"{target.path}/pulls", state="all", head=head, per_page=20):
-            if hidden(ctx.step_key) in str(pull.get("body")):
-                self._people(target, inputs, int(pull["number"]))
-                return self._outputs(pull["base"]["ref"], pull, pull["head"]["sha"])
-        return None
+        pull = opened_by(target, inputs.branch_name, ctx.step_key)
+        if pull is None:
+            return None
+        self._people(target, inputs, int(pull["number"]))
+        return self._outputs(pull["base"]["ref"], pull, pull["head"]["sha"])
 
     def undo(self, ctx: ActionContext, inputs: Any, outputs: Any) -> None:
         """Close the pull request, and delete its branch unless somebody has pushed to it."""
-        number = outputs.get("pullRequestNumber")
-        target = self.target(inputs)
-        pull = target.api.find(f"{target.path}/pulls/{number}") if number else None
-        if pull is None or pull["state"] != "open" or hidden(ctx.step_key) not in str(pull.get("body")):
-            return
-        target.api.send("PATCH", f"{target.path}/pulls/{number}", {"state": "closed"})
-        if not inputs.update and pull["head"]["sha"] == outputs.get("commitHash"):
-            target.api.remove(f"{target.path}/git/refs/heads/{inputs.branch_name}")
+        withdraw(self.target(inputs), ctx.step_key, outputs, keep_branch=inputs.update)
 
     def _outputs(self, base: str, pull: Mapping[str, Any], commit: str) -> Outputs:
         return self.Output(

@@ -17,6 +17,7 @@ from pydantic import Field
 from flagstone.builtin.github.base import GitHubAction, RepoInputs, hidden, marker, need
 from flagstone.builtin.github.hosts import GitHubHosts, Target
 from flagstone.builtin.github.merging import Blobs, Contents, Merged, merge, rendered_changes
+from flagstone.builtin.github.pulls import opened_by, withdraw
 from flagstone.builtin.github.trees import blobs_of, entries, find_ref
 from flagstone.builtin.github.workspace import read_files
 from flagstone.contracts.actions import ActionExample
@@ -149,22 +150,12 @@ class UpgradeOnGitHub(GitHubAction):
     def probe(self, ctx: ActionContext, inputs: Any) -> Outputs | None:
         """Whether this very step opened one before it was interrupted."""
         target = self.target(inputs)
-        head = f"{target.owner}:{_branch(inputs, ctx.step_key)}"
-        for pull in target.api.get(f"{target.path}/pulls", state="all", head=head, per_page=20):
-            if hidden(ctx.step_key) in str(pull.get("body")):
-                return self._outputs(pull, _facts(str(pull.get("body"))))
-        return None
+        pull = opened_by(target, _branch(inputs, ctx.step_key), ctx.step_key)
+        return self._outputs(pull, _facts(str(pull.get("body")))) if pull else None
 
     def undo(self, ctx: ActionContext, inputs: Any, outputs: Any) -> None:
         """Close the pull request, and delete its branch unless somebody has pushed to it."""
-        number = outputs.get("pullRequestNumber")
-        target = self.target(inputs)
-        pull = target.api.find(f"{target.path}/pulls/{number}") if number else None
-        if pull is None or pull["state"] != "open" or hidden(ctx.step_key) not in str(pull.get("body")):
-            return
-        target.api.send("PATCH", f"{target.path}/pulls/{number}", {"state": "closed"})
-        if pull["head"]["sha"] == outputs.get("commitHash"):
-            target.api.remove(f"{target.path}/git/refs/heads/{pull['head']['ref']}")
+        withdraw(self.target(inputs), ctx.step_key, outputs)
 
     def _outputs(self, pull: Mapping[str, Any], facts: Mapping[str, Any]) -> Outputs:
         return self.Output(
