@@ -1,13 +1,18 @@
-"""``make bench ARGS="catalog --entities 10000"``: a generated catalog is read and asked; the targets stand beside it.
+"""``make bench ARGS="catalog --all"``: generated catalogs are read and asked; the targets stand beside.
+
+``--all`` is 1,000, 10,000 and 100,000 entities on SQLite and on PostgreSQL; ``--entities 10000,100000`` and
+``--database sqlite`` choose some of it.
 
 Cold requests differ from each other (other names, words, refs, filters and pages), so that a cache of answers cannot
 help until all of them have been asked; totals of a filter are remembered across its pages. Warm requests are one
-question again and again. Verdicts are about cold requests.
+question again and again. Verdicts are about cold requests. "processor" is the server's processor time for each of the
+cold requests of 16 clients: a busy machine changes that less than it changes the clock.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import random
@@ -33,6 +38,10 @@ from flagstone.testing.databases import PostgresServer, start_postgres
 from flagstone.testing.server import ServerProcess, wait_until
 
 CLIENTS = 16
+SIZES = (1_000, 10_000, 100_000)
+DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+REST = 45
+"""Seconds, after which helpers have ended and free memory has gone back to the system."""
 COLD = 20_000
 HTML = "text/html"
 
@@ -42,6 +51,7 @@ class Results:
     """What was measured, and the targets."""
 
     entities: int
+    database: str = "SQLite"
     figures: list[dict[str, object]] = field(default_factory=list)
     questions: list[dict[str, object]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -54,7 +64,7 @@ class Results:
     def show(self) -> None:
         """Two tables."""
         console = Console(width=190)
-        title = f"Catalog of {self.entities:,} entities" if self.entities else "Runs"
+        title = f"Catalog of {self.entities:,} entities on {self.database}" if self.entities else "Runs"
         table = Table(title=title, box=None, header_style="bold")
         for heading in ("figure", "measured", "unit", "target", ""):
             table.add_column(heading, justify="right" if heading in ("measured", "target") else "left")
@@ -70,7 +80,7 @@ class Results:
             title=f"Questions, in ms; {CLIENTS} clients where /s or @{CLIENTS} is said", box=None, header_style="bold"
         )
         table.add_column("question", min_width=34)
-        columns = ("cold p50", "cold p95", "warm p50", "cold /s", "cold p95@16", "warm /s", "warm p95@16")
+        columns = ("cold p50", "cold p95", "warm p50", "cold /s", "cold p95@16", "processor", "warm /s", "warm p95@16")
         for heading in (*columns, "database p50", "KB", "targets", ""):
             table.add_column(heading, justify="left" if heading in ("targets", "") else "right")
         for row in self.questions:
@@ -106,13 +116,25 @@ class Question:
 def main(arguments: list[str]) -> None:
     """The sub-command."""
     parser = argparse.ArgumentParser(prog='make bench ARGS="catalog …"')
-    parser.add_argument("--entities", type=int, default=10_000)
-    parser.add_argument("--postgres", action="store_true", help="PostgreSQL in place of SQLite")
+    parser.add_argument("--entities", default="10000", help="how many; several with commas")
+    parser.add_argument("--database", default="sqlite", help="sqlite, postgresql, or both with a comma")
+    parser.add_argument("--all", action="store_true", help=f"{', '.join(map(str, SIZES))} entities on both databases")
     parser.add_argument("--seconds", type=float, default=5.0, help="of load per question and kind")
     parser.add_argument("--ingest-limit", type=float, default=900.0, help="seconds to wait for the catalog to be read")
     options = parser.parse_args(arguments)
-    results = Results(options.entities)
-    postgres = start_postgres() if options.postgres else None
+    sizes = SIZES if options.all else tuple(int(text) for text in options.entities.split(","))
+    databases = DATABASES if options.all else tuple(options.database.split(","))
+    unknown = [name for name in databases if name not in DATABASES]
+    if unknown:
+        parser.error(f"there is no database {unknown[0]}; there are {', '.join(DATABASES)}")
+    done = [_one(size, database, options) for database in databases for size in sorted(sizes)]
+    _growth(done)
+
+
+def _one(size: int, database: str, options: argparse.Namespace) -> Results:
+    """One catalog on one database."""
+    results = Results(size, DATABASES[database])
+    postgres = start_postgres() if database == "postgresql" else None
     try:
         with tempfile.TemporaryDirectory(prefix="flagstone-bench-") as name:
             _measure(Path(name), postgres, results, options)
@@ -120,14 +142,36 @@ def main(arguments: list[str]) -> None:
         if postgres is not None:
             postgres.stop()
     results.show()
-    _write(results, "postgresql" if options.postgres else "sqlite")
+    _write(results, database)
+    return results
+
+
+def _growth(done: list[Results]) -> None:
+    """How much more ten times as many entities cost, for each question."""
+    table = Table(title="Ten times as many entities: how many times as long", box=None, header_style="bold")
+    for heading in ("database", "from", "to", "question", "cold p50", "time at 16 clients", ""):
+        table.add_column(heading, justify="left" if heading in ("database", "question", "") else "right")
+    for small, large in itertools.pairwise(done):
+        if small.database != large.database or large.entities != 10 * small.entities:
+            continue
+        before = {str(row["what"]): row for row in small.questions}
+        for row in large.questions:
+            known = before.get(str(row["what"]))
+            if known is None:
+                continue
+            alone = float(str(row["cold p50"])) / max(float(str(known["cold p50"])), 1e-9)
+            together = float(str(known["cold /s"])) / max(float(str(row["cold /s"])), 1e-9)
+            wanted = "" if row["database p50"] is None else "ok" if max(alone, together) <= 2 else "MISSED <= 2"
+            sizes = (f"{small.entities:,}", f"{large.entities:,}")
+            table.add_row(small.database, *sizes, str(row["what"]), f"{alone:.1f}", f"{together:.1f}", wanted)
+    if table.row_count:
+        Console(width=190).print(table)
 
 
 def _measure(folder: Path, postgres: PostgresServer | None, results: Results, options: argparse.Namespace) -> None:
-    print(f"Writing {options.entities:,} entities", flush=True)
-    made = generate(options.entities, folder / "catalog")
-    busy = psutil.getloadavg()[0]
-    results.notes.append(f"Load of the machine before: {busy:.1f}; figures of a busy machine say little.")
+    print(f"Writing {results.entities:,} entities, to be read into {results.database}", flush=True)
+    made = generate(results.entities, folder / "catalog")
+    loads = [psutil.getloadavg()[0]]
     starts = [
         _restart(_server(folder / f"empty{number}", postgres.create_database() if postgres else None))
         for number in range(3)
@@ -146,8 +190,13 @@ def _measure(folder: Path, postgres: PostgresServer | None, results: Results, op
         for question in _questions(server, made, refs, results):
             _ask(server, question, best, results, options.seconds)
         results.figure("memory of the server after all questions", _memory(server), "MB", 300)
+        loads.append(psutil.getloadavg()[0])
+        time.sleep(REST)
+        results.figure(f"memory of the server after a rest of {REST} s", _memory(server), "MB", 300)
         server.stop()
         results.figure("ready, full, median of 3", sorted(_restart(server) for _ in range(3))[1], "s", 3)
+        told = f"{loads[0]:.1f} before, {loads[-1]:.1f} after the questions (which are a load of about 2 by themselves)"
+        results.notes.append(f"Load of the machine: {told}; figures of a busy machine say little.")
     finally:
         server.stop()
 
@@ -164,6 +213,12 @@ def _restart(server: ServerProcess) -> float:
     took = time.perf_counter() - began
     server.stop()
     return took
+
+
+def _processor(server: ServerProcess) -> float:
+    """Seconds of processor time so far: what a busy machine changes least."""
+    times = psutil.Process(server.pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _memory(server: ServerProcess) -> float:
@@ -375,7 +430,9 @@ def _ask(
     load.run(port, token, first, limit=5)
     cold = load.run(port, token, question.requests, limit=500, seconds=seconds)
     warm = load.run(port, token, first, limit=500, seconds=seconds)
+    worked = _processor(server)
     many_cold = load.run(port, token, question.requests, clients=CLIENTS, seconds=seconds)
+    worked = (_processor(server) - worked) * 1000 / max(1, many_cold.requests)
     many_warm = load.run(port, token, first, clients=CLIENTS, seconds=seconds)
     known = best.get(question.floor or "")
     factor = 1 if results.entities <= 10_000 else 2
@@ -398,6 +455,7 @@ def _ask(
         "warm p50": warm.p50,
         "cold /s": many_cold.rate,
         "cold p95@16": many_cold.p95,
+        "processor": worked,
         "warm /s": many_warm.rate,
         "warm p95@16": many_warm.p95,
         "database p50": sorted(known)[len(known) // 2] if isinstance(known, list) else None,
