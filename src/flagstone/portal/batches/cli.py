@@ -24,6 +24,7 @@ Where = Annotated[
     typer.Option("--where", help="Entities: kind=component,spec.type=service; repeatable, any may fit."),
 ]
 Entities = Annotated[list[str] | None, typer.Option("--entity", help="Only this entity, repeatable.")]
+Without = Annotated[list[str] | None, typer.Option("--without", help="Not this entity, repeatable.")]
 Words = Annotated[str, typer.Option("--search", help="Only entities with these words.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="The same answer for all: name=value, repeatable; JSON for lists.")
@@ -106,6 +107,7 @@ def _asked(
     name: str,
     where: list[str] | None,
     entities: list[str] | None,
+    without: list[str] | None,
     search: str,
     values: Path | None,
     set_: list[str] | None,
@@ -116,7 +118,8 @@ def _asked(
     path = f"/api/v1/templates/{ref.namespace}/{ref.name}"
     form = here.client.get(path)
     query: dict[str, Any] = {"filter": where or [], "q": search}
-    query["entity"] = [str(parse_ref(item, default_kind="component")) for item in entities or ()]
+    for key, given in (("entity", entities), ("without", without)):
+        query[key] = [str(parse_ref(item, default_kind="component")) for item in given or ()]
     body = {
         "query": {key: value for key, value in query.items() if value},
         "values": read_values(types_of([step["schema"] for step in form["steps"]]), values, set_ or []),
@@ -149,6 +152,7 @@ def preview(
     name: Name,
     where: Where = None,
     entity: Entities = None,
+    without: Without = None,
     search: Words = "",
     set_: Set = None,
     values: Values = None,
@@ -160,7 +164,7 @@ def preview(
 ) -> None:
     """Show which entities a batch would be of, and what is wrong with each. Starts nothing."""
     with session(url, token, as_json) as here:
-        path, body = _asked(here, name, where, entity, search, values, set_, from_)
+        path, body = _asked(here, name, where, entity, without, search, values, set_, from_)
         found = here.client.post(path, {**body, "dry_run": True, "plans": plans})
         if as_json:
             here.out.json(found)
@@ -172,6 +176,7 @@ def start(
     name: Name,
     where: Where = None,
     entity: Entities = None,
+    without: Without = None,
     search: Words = "",
     set_: Set = None,
     values: Values = None,
@@ -188,7 +193,7 @@ def start(
 ) -> None:
     """Run a golden path for each entity of a query: shows the preview, asks, follows the progress."""
     with session(url, token, as_json) as here:
-        path, body = _asked(here, name, where, entity, search, values, set_, from_)
+        path, body = _asked(here, name, where, entity, without, search, values, set_, from_)
         found = here.client.post(path, {**body, "dry_run": True})
         if not as_json:
             _show_preview(here, found)

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,7 +20,7 @@ from flagstone.portal.golden_paths import GoldenPath
 
 Words = Annotated[tuple[str, ...], Field(max_length=100)]
 _MAX_WORDS = 2_000
-_LISTS = ("filter", "kind", "type", "owner", "lifecycle", "tag", "entity")
+_LISTS = ("filter", "kind", "type", "owner", "lifecycle", "tag", "entity", "without")
 _ATTRIBUTES = ("ref", "name", "namespace", "title", "kind", "type", "owner", "system", "lifecycle")
 PLACES = (
     ("ref", "its reference"),
@@ -50,6 +49,8 @@ class EntityQuery(BaseModel):
     tag: Words = ()
     entity: tuple[str, ...] = Field(default_factory=tuple, max_length=MAX_ITEMS)
     """Refs: only these."""
+    without: tuple[str, ...] = Field(default_factory=tuple, max_length=MAX_ITEMS)
+    """Refs: not these."""
     q: str = Field(default="", max_length=200)
     """Words in name, title, description, tags, owner and type."""
     view: Literal["all", "mine", "starred"] = "all"
@@ -71,8 +72,8 @@ class EntityQuery(BaseModel):
 
     @property
     def empty(self) -> bool:
-        """Whether it would find the whole catalog."""
-        return self == EntityQuery()
+        """Whether it names nothing to look for."""
+        return self == EntityQuery(without=self.without)
 
     def of_catalog(self, principal: Principal) -> CatalogQuery:
         """For the catalog. Raises Invalid for a filter that cannot be read."""
@@ -105,12 +106,6 @@ class EntityQuery(BaseModel):
         """For people, and for the batch to keep."""
         shown = ", ".join(f"{name}={value}" for name, value in self.pairs) or "everything"
         return shown if len(shown) <= _MAX_WORDS else f"{shown[: _MAX_WORDS - 1]}…"
-
-    @property
-    def catalog_href(self) -> str:
-        """The same list in the catalog, as far as its page can show it."""
-        known = [pair for pair in self.pairs if pair[0] not in ("filter", "entity", "view")]
-        return f"/catalog?{urlencode([('view', self.view), *known])}"
 
 
 class BatchOptions(BaseModel):

@@ -69,7 +69,7 @@ class BatchPreviews:
         for rule in path.attach_to:
             parts = [f"{key}={value}" for key, values in rule.items() for value in _listed(values)]
             told.append(",".join(parts))
-        return EntityQuery(filter=tuple(text for text in told if text))
+        return EntityQuery(filter=tuple(text for text in told if text), without=query.without)
 
     def find(self, principal: Principal, query: EntityQuery) -> tuple[EntityRow, ...]:
         """The entities, by name.
@@ -86,6 +86,8 @@ class BatchPreviews:
             cursor = page.next_cursor
             if cursor is None:
                 break
+        left_out = {ref.lower() for ref in query.without}
+        found = [row for row in found if row.ref not in left_out]
         if not found:
             raise Invalid(
                 "batches.no_entities",

@@ -96,6 +96,21 @@ def test_lists_that_grow_places_that_are_typed_and_wrong_options(dora):
     assert again.select_one("[name='ports/0']")["value"] == "80"
 
 
+def test_an_entity_can_be_left_out_of_a_preview_and_taken_in_again(dora):
+    begin(dora)
+    dora.send("", path="/batches/new/answers", _without="component:default/orders")
+    assert len(dora.page.select("tbody tr")) == 4
+    dora.send("", path="/batches/new/answers", _without="component:default/cart")
+    assert len(dora.page.select("tbody tr")) == 3
+    back = dora.page.select_one("nav a[href^='/batches/new?'], a[href^='/batches/new?']")["href"]
+    page = dora.get(back)
+    assert {box["value"] for box in page.select("[name=without][checked]")} == {
+        "component:default/orders",
+        "component:default/cart",
+    }
+    assert "3 entities" in dora.text
+
+
 def test_the_plan_of_each_entity_can_be_seen_and_further_rows_come_by_and_by(dora, monkeypatch):
     monkeypatch.setattr("flagstone.portal.batches.web.making.ROWS", 2)
     begin(dora)
@@ -199,6 +214,7 @@ def flagstone(world, monkeypatch):
 
 def test_the_commands_preview_start_follow_and_change(world, flagstone):
     asked = ("probe", "--where", "kind=component", "--set", "level=low", "--from", "name=name")
+    assert "4 of 4 can be run" in flagstone("preview", *asked, "--without", "orders")[1]
     code, said = flagstone("preview", *asked)
     assert (code, "4 of 5 can be run" in said, "pattern" in said) == (0, True, True)
     assert flagstone("start", *asked, "--yes")[0] != 0

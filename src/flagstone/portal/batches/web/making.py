@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -48,6 +48,8 @@ class ChoosePage:
     facets: tuple[tuple[str, str, tuple[tuple[str, str, int | None], ...], tuple[str, ...]], ...] = ()
     count: int = 0
     rows: tuple[EntityRow, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Refs to names of what somebody took out."""
     error: FlagstoneError | None = None
     steps: tuple[str, ...] = STEPS
 
@@ -146,7 +148,7 @@ class Making:
             rows = self.previews.find(principal, page.query)
         except FlagstoneError as error:
             return replace(page, error=error)
-        return replace(page, rows=rows[:_SHOWN])
+        return replace(page, rows=rows[:_SHOWN], count=len(rows), left_out=self.previews.titles(page.query.without))
 
     def _facets(self, query: EntityQuery, found: Mapping[str, Sequence[FacetValue]]) -> Any:
         titles = self.previews.titles(value.value for value in found["owners"])
@@ -349,7 +351,8 @@ def _answering(routes: APIRouter, making: Making, pages: Pages) -> None:
     ) -> Response:
         """Draw the form again, or go on to the preview."""
         post = _read(making, pairs)
-        if post.action != "preview" or post.posted.operation:
+        leaving_out = pairs.last("_without") is not None
+        if (post.action != "preview" and not leaving_out) or post.posted.operation:
             return again(request, principal, post)
         page = making.answers(principal, post.path, post.posted, checked=True)
         if page.problems:

@@ -79,10 +79,11 @@ def read_posted(pairs: Pairs, path: GoldenPath) -> Posted:
     fixed, mapped = _object(pairs.last("_values")), _object(pairs.last("_mapped"))
     if pairs.last("_mapped") is None:
         fixed, mapped = _drawn(pairs, path, fixed)
+    query = EntityQuery.of_pairs(parse_qsl(pairs.last("_query") or ""))
     faults = {name: text for name in _BOUNDS if (text := _fault(name, pairs.last(f"_{name}") or ""))}
     return Posted(
         template=pairs.last("_template") or "",
-        query=EntityQuery.of_pairs(parse_qsl(pairs.last("_query") or "")),
+        query=query.model_copy(update={"without": (*query.without, *pairs.all("_without"))[:MAX_ITEMS]}),
         answers=Answers(fixed, {name: str(place) for name, place in mapped.items()}),
         title=(pairs.last("_title") or "").strip()[:200],
         at_once=(pairs.last("_at_once") or "").strip() or "5",
