@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from flagstone.kernel.errors import Unavailable
+from flagstone.kernel.errors import NotFound, Unavailable
 from flagstone.toolkit.cli.output import TONES, Output
 from flagstone.toolkit.cli.session import Session
 
@@ -23,13 +23,16 @@ def follow_run(session: Session, run: dict[str, Any], *, follow: bool = True) ->
     With ``--json`` only the run itself is written, at the end.
     """
     out = session.out
-    if follow:
-        try:
+    try:
+        if follow:
             _watch(session, run)
-        except KeyboardInterrupt:
-            out.say(f"The run goes on. Follow it with: flagstone logs -f run/{run['number']}")
-            raise
-    final = session.client.get(f"/api/v1/runs/{run['id']}")
+        final = session.client.get(f"/api/v1/runs/{run['id']}")
+    except KeyboardInterrupt:
+        out.say(f"The run goes on. Follow it with: flagstone logs -f run/{run['number']}")
+        raise
+    except NotFound:
+        _elsewhere(session, run)
+        raise typer.Exit from None
     if out.as_json:
         out.json(final)
     elif follow:
@@ -37,6 +40,17 @@ def follow_run(session: Session, run: dict[str, Any], *, follow: bool = True) ->
     else:
         out.say(f"Run {final['number']} is {final['state']}. Follow it with: flagstone logs -f run/{final['number']}")
     raise typer.Exit(_EXIT.get(final["state"], 0))
+
+
+def _elsewhere(session: Session, run: dict[str, Any]) -> None:
+    """A portal alone starts runs, but their API is that of its platform."""
+    if session.out.as_json:
+        session.out.json(run)
+        return
+    session.out.say(
+        f"Run {run['number']} is {run['state']}. Another server than {session.client.url} executes it; "
+        f"its page is {session.client.url}/runs/{run['number']}."
+    )
 
 
 class _Screen:
