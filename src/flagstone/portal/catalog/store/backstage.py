@@ -43,6 +43,8 @@ class Selection:
     descending: bool = False
     term: str | None = None
     term_keys: tuple[str, ...] = ()
+    displayed: bool = True
+    """Whether any of them may have a displayed name (see :meth:`BackstageReader.displaying`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,7 @@ class BackstageReader:
             return ""
         keys = wanted.term_keys
         if not sql.postgresql and frozenset(keys) in _INDEXED and len(wanted.term) >= _GRAM:
-            return f" AND {_holding_part(sql, wanted.term, others=len(keys) > 1)}"
+            return f" AND {_holding_part(sql, wanted.term, others=len(keys) > 1, displayed=wanted.displayed)}"
         if sql.walk and keys == (wanted.order,) and wanted.order in _ONCE:
             return f" AND {sql.holding('o.value', wanted.term)}"
         inner = f"s.key IN ({sql.bind(*keys)}) AND {sql.holding('s.value', wanted.term)}"
@@ -362,6 +364,16 @@ class BackstageReader:
             found.append((written[0][0] if written else kind, number))
         return sorted(found)
 
+    def displaying(self) -> frozenset[str]:
+        """The kinds of which some entity has a displayed name."""
+        sql = self._sql(walk=True)
+        rows = self._run(
+            sql,
+            f"SELECT DISTINCT e.kind FROM catalog_search s {sql.then} catalog_entities e ON e.id = s.entity_id"
+            f" WHERE s.key = {sql.bind(_DISPLAYED)}",
+        )
+        return frozenset(row[0] for row in rows)
+
     def mixed(self, key: str, most: int = 500) -> frozenset[str] | None:
         """The values of a key that are written with capitals; None when they are too many to tell apart."""
         sql = self._sql()
@@ -395,7 +407,7 @@ class BackstageReader:
             return conn.exec_driver_sql(statement, values).fetchall()
 
 
-def _holding_part(sql: Sql, term: str, *, others: bool) -> str:
+def _holding_part(sql: Sql, term: str, *, others: bool, displayed: bool) -> str:
     """Entities ``e`` whose name, or title and displayed name as well, hold a term of three letters or more.
 
     The index tells who has the same groups of three letters, in whatever order; the texts themselves decide.
@@ -406,11 +418,14 @@ def _holding_part(sql: Sql, term: str, *, others: bool) -> str:
     if not others:
         return f"(e.id IN ({found}) AND {sql.holding('lower(e.name)', term)})"
     # Few have a displayed name, so all of those are looked at.
-    displayed = f"SELECT s.entity_id FROM catalog_search s WHERE s.key = {sql.bind(_DISPLAYED)}"
-    displayed += f" AND {sql.holding('s.value', term)}"
+    if displayed:
+        found += f" UNION SELECT s.entity_id FROM catalog_search s WHERE s.key = {sql.bind(_DISPLAYED)}"
+        found += f" AND {sql.holding('s.value', term)}"
     name = sql.holding("lower(e.name)", term)
     # The sorting name is the title, else the displayed name: where there are both, that is looked for by itself.
     title = f"e.title <> '' AND length(e.sort_name) <= {MAX_LENGTH} AND {sql.holding('e.sort_name', term)}"
+    if not displayed:
+        return f"(e.id IN ({found}) AND ({name} OR ({title})))"
     again = f"SELECT s.entity_id FROM catalog_search s WHERE s.key = {sql.bind(_DISPLAYED)}"
     again += f" AND {sql.holding('s.value', term)}"
-    return f"(e.id IN ({found} UNION {displayed}) AND ({name} OR ({title}) OR e.id IN ({again})))"
+    return f"(e.id IN ({found}) AND ({name} OR ({title}) OR e.id IN ({again})))"

@@ -150,9 +150,14 @@ def in_names(predicate: Predicate, *, walk: bool) -> bool:
 
 def with_lifecycles(predicate: Predicate) -> bool:
     """Whether every entity of a predicate has a lifecycle that is a text."""
+    kinds = kinds_of(predicate)
+    return bool(kinds) and _WITH_LIFECYCLE.issuperset(kinds)
+
+
+def kinds_of(predicate: Predicate) -> tuple[str, ...]:
+    """Kinds that a predicate is about alone; empty when it does not say."""
     parts = predicate.parts if isinstance(predicate, All) else (predicate,)
-    kinds = next((part.values for part in parts if isinstance(part, Has) and part.key == "kind"), None)
-    return bool(kinds) and _WITH_LIFECYCLE.issuperset(kinds or ())
+    return next((part.values or () for part in parts if isinstance(part, Has) and part.key == "kind"), ())
 
 
 def _column(predicate: Has, *, lifecycles: bool = False) -> str | None:

@@ -115,6 +115,24 @@ def test_parts_of_names_are_found_whether_there_is_an_index_for_them_or_not(worl
     assert found("pump-", fields) == []
 
 
+def test_a_displayed_name_is_found_in_a_kind_that_had_none_before(world):
+    component = (
+        "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: {}\n"
+        "spec:\n  type: service\n  lifecycle: production\n  owner: x\n{}"
+    )
+    first = component.format("one", "")
+    world.write("parts.yaml", first)
+    world.add("parts.yaml")
+    reads = BackstageReads(world.store)
+    keys = ("metadata.name", "metadata.title", "spec.profile.displayName")
+    asked = Question(("kind=component",), order=("metadata.name", False), term="pump", term_fields=keys)
+    assert reads.query(asked, limit=5).total == 0
+    world.write("parts.yaml", first + "---\n" + component.format("two", "  profile: {displayName: Big Pump}\n"))
+    world.read(world.store.locations.find("file", str(world.folder / "parts.yaml")))
+    page = reads.query(asked, limit=5)
+    assert (names(page.bodies), page.total) == (["two"], 1)
+
+
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("down", [False, True])
 def test_cursors_lead_to_the_end_and_back(full, order, down):

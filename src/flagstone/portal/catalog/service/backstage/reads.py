@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flagstone.kernel.errors import NotFound
 from flagstone.portal.catalog.model.cursors import Cursor, Question, encode_cursor
@@ -19,6 +19,7 @@ from flagstone.portal.catalog.model.predicates import (
 from flagstone.portal.catalog.service.backstage.cache import RevisionCache
 from flagstone.portal.catalog.store import CatalogStore
 from flagstone.portal.catalog.store.backstage import Found, Selection
+from flagstone.portal.catalog.store.predicates import kinds_of
 
 _MAX_PAGE = 10_000
 _COUNTS_BYTES = 2_000_000
@@ -48,6 +49,7 @@ class BackstageReads:
         self._reader = store.backstage
         self._counts: RevisionCache[int] = RevisionCache(_COUNTS_BYTES)
         self._mixed: RevisionCache[tuple[frozenset[str] | None]] = RevisionCache(_COUNTS_BYTES)
+        self._displaying: RevisionCache[frozenset[str]] = RevisionCache(_COUNTS_BYTES)
         self._facets: RevisionCache[Facet] = RevisionCache(_FACETS_BYTES)
 
     def revision(self) -> int:
@@ -123,6 +125,8 @@ class BackstageReads:
     ) -> QueryPage:
         """A page of the answer to a question. Raises Invalid for a filter or query that makes no sense."""
         wanted = _selection(question)
+        if wanted.term is not None and self._reader.indexed:
+            wanted = replace(wanted, displayed=self._displayed(wanted.predicate))
         if wanted.term is not None and cursor is None and offset == 0 and 0 < limit <= _MAX_PAGE:
             rows, expected = self._reader.first(wanted, limit + 1)
             total = expected if counted else 0
@@ -146,6 +150,17 @@ class BackstageReads:
         if backwards:
             found.reverse()
         return _page(question, found, total, cursor, more=more, backwards=backwards, offset=offset)
+
+    def _displayed(self, predicate: Predicate) -> bool:
+        kinds = kinds_of(predicate)
+        if not kinds:
+            return True
+        revision = self._reader.revision()
+        known = self._displaying.get(revision, "")
+        if known is None:
+            known = self._reader.displaying()
+            self._displaying.put(revision, "", known, 0)
+        return not known.isdisjoint(kinds)
 
     def _count(self, wanted: Selection) -> int:
         revision = self._reader.revision()
