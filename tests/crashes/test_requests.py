@@ -21,12 +21,18 @@ class Shop:
         self.orders: list[str] = []
         self.item: bytes | None = b"old"
         self.busy: list[int] = []
+        self.answers = threading.Event()
+        """Set: at once. Otherwise it lets those who ask wait."""
+        self.answers.set()
         shop = self
 
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                self.send_response(shop.serve(self.command, self.headers.get("idempotency-key"), body))
+                status = shop.serve(self.command, self.headers.get("idempotency-key"), body)
+                if not shop.answers.wait(5):
+                    return
+                self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
 
@@ -128,3 +134,13 @@ def test_a_busy_server_that_got_a_post_is_not_asked_again_by_itself(machine, sho
     server = machine(method="POST")
     assert (server.live(), len(shop.asked)) == ("failed", 1)
     assert "503" in server.view().error["detail"]
+
+
+def test_a_post_that_was_not_answered_in_time_is_said_to_be_uncertain_and_sent_once(machine, shop):
+    shop.answers.clear()
+    server = machine(method="POST", body="book", timeout=200)
+    assert (server.live(), shop.orders) == ("failed", ["book"])
+    assert "Nobody can tell" in server.view().error["detail"]
+    assert "same Idempotency-Key" in server.view().error["hint"]
+    shop.answers.set()
+    assert len(shop.asked) == 1

@@ -14,7 +14,7 @@ from flagstone.builtin.actions.describe import example
 from flagstone.builtin.actions.permissions import REQUEST
 from flagstone.builtin.actions.settings import ActionsSettings
 from flagstone.kernel.clock import utc_now
-from flagstone.kernel.errors import Invalid, Permanent, Temporary
+from flagstone.kernel.errors import Invalid, Permanent, Temporary, Unavailable
 from flagstone.sdk import Action, ActionContext, HttpAnswer, HttpClient, Idempotency, Inputs, Outputs, PlanContext
 
 _MOST = 900_000
@@ -112,14 +112,19 @@ class _Request(Action):
         content = _content(inputs.body, headers)
         if inputs.method not in ("GET", "HEAD", "OPTIONS"):
             headers.setdefault("idempotency-key", inputs.idempotency_key or ctx.step_key)
-        answer = self._client.send(
-            inputs.method,
-            _with_params(address, inputs.params),
-            headers=headers,
-            body=content,
-            timeout=inputs.timeout / 1000,
-            max_bytes=_MOST,
-        )
+        try:
+            answer = self._client.send(
+                inputs.method,
+                _with_params(address, inputs.params),
+                headers=headers,
+                body=content,
+                timeout=inputs.timeout / 1000,
+                max_bytes=_MOST,
+            )
+        except Unavailable as error:
+            if error.code == "http.timeout" and self.idempotency_of(inputs) == "none":
+                raise _unanswered(error) from error
+            raise
         ctx.log(f"The answer is {answer.status}, {len(answer.body):,} bytes.")
         if inputs.method == "DELETE" and ctx.repeated and answer.status in _GONE:
             ctx.log("It is not there any more: an earlier attempt of this step has deleted it, or somebody else.")
@@ -229,6 +234,14 @@ def clients(settings: ActionsSettings) -> tuple[tuple[str, ...], str]:
 
 def _shown(address: str) -> str:
     return address.partition("?")[0]
+
+
+def _unanswered(error: Unavailable) -> Permanent:
+    return Permanent(
+        "actions.no_answer",
+        f"{error.message} Nobody can tell whether it did what it was asked for.",
+        hint="Look there first. A retry of the run sends the request again, with the same Idempotency-Key.",
+    )
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -265,6 +265,7 @@ def test_an_event_starts_one_run_with_inputs_rendered_from_it(world):
     world.firing.heard(event(world, branch="other", after="x"))
     for _ in range(2):
         world.firing.heard(pushed)
+    assert world.view(made).last_error == ""
     (run,) = world.started(made)
     found = world.runs.get(run.id, EVE)
     assert (found.inputs, found.trigger) == ({"text": "acme/shop at c0ffee"}, "event")
