@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Integer, Select, and_, cast, delete, extract, func, literal, or_, select, text, tuple_, update
+from sqlalchemy import (
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from flagstone.contracts.gateway import DeploymentQuery
@@ -19,6 +34,13 @@ from flagstone.toolkit.db import Database, insert_ignore
 _HIDDEN = ("holder_until",)
 _COLUMNS = [column for column in deployments.c if column.name not in _HIDDEN]
 _FIELDS = tuple(item.name for item in fields(Deployment))
+# What every page of an entity asks; making the statement would cost as much as asking it.
+_OF_ENTITY = (
+    select(*_COLUMNS)
+    .where(deployments.c.entity_ref == bindparam("ref"))
+    .order_by(deployments.c.workload, deployments.c.environment, deployments.c.id)
+    .limit(bindparam("number"))
+)
 
 
 class DeploymentStore:
@@ -36,6 +58,11 @@ class DeploymentStore:
     def list(self, query: DeploymentQuery) -> Page[Deployment]:
         """A page of deployments by workload, then environment."""
         size = clamp_limit(query.limit)
+        if query.entity_ref and query == DeploymentQuery(entity_ref=query.entity_ref, limit=query.limit):
+            values = {"ref": query.entity_ref.lower(), "number": size + 1}
+            with self.db.read() as conn:
+                found = [_deployment(row) for row in conn.execute(_OF_ENTITY, values).mappings()]
+            return _page(found, size)
         statement = _filtered(query)
         if query.cursor:
             after = tuple(str(value) for value in decode_cursor(query.cursor))
@@ -44,9 +71,7 @@ class DeploymentStore:
         statement = statement.order_by(deployments.c.workload, deployments.c.environment, deployments.c.id)
         with self.db.read() as conn:
             found = [_deployment(row) for row in conn.execute(statement.limit(size + 1)).mappings()]
-        last = found[size - 1] if len(found) > size else None
-        more = encode_cursor(last.workload, last.environment, last.id) if last else None
-        return Page(tuple(found[:size]), more)
+        return _page(found, size)
 
     def wanted(self) -> tuple[Deployment, ...]:
         """Every deployment that should run and has a release to run."""
@@ -156,6 +181,12 @@ class DeploymentStore:
         if self.db.is_sqlite:
             return cast(func.unixepoch(), Integer)
         return cast(extract("epoch", text("clock_timestamp()")), Integer)
+
+
+def _page(found: Sequence[Deployment], size: int) -> Page[Deployment]:
+    last = found[size - 1] if len(found) > size else None
+    more = encode_cursor(last.workload, last.environment, last.id) if last else None
+    return Page(tuple(found[:size]), more)
 
 
 def _filtered(query: DeploymentQuery) -> Select[Any]:
