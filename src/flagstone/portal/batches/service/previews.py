@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -118,9 +118,11 @@ class BatchPreviews:
             found |= set(json.loads(self._prefills.of_entity(path, row.ref)))
         return frozenset(found)
 
-    def sample(self, path: GoldenPath, row: EntityRow, answers: Answers) -> dict[str, Any]:
-        """What the form is given for one entity. Raises NotFound, Invalid."""
-        given: dict[str, Any] = json.loads(self._prefills.of_entity(path, row.ref))
+    def sample(
+        self, path: GoldenPath, row: EntityRow, answers: Answers, fits: Callable[..., bool] | None = None
+    ) -> dict[str, Any]:
+        """What the form is given for one entity; for many, ``fits`` is that of all. Raises NotFound, Invalid."""
+        given: dict[str, Any] = json.loads(self._prefills.of_entity(path, row.ref, fits))
         if answers.mapped:
             entity = self._catalog.get(row.ref)
             told = {name: read_place(entity, place) for name, place in answers.mapped.items()}
@@ -152,9 +154,11 @@ class BatchPreviews:
         with self._catalog.snapshot():
             rows = self.find(principal, query)
             # Read together what is asked for one by one below: inside a snapshot it is remembered.
-            self._catalog.get_many([row.ref for row in rows])
-            self._catalog.rows([row.ref for row in rows])
-            candidates = tuple(self._candidate(principal, path, row, answers) for row in rows)
+            refs = [row.ref for row in rows]
+            self._catalog.get_many(refs)
+            self._catalog.rows(refs)
+            fits = self._prefills.among(refs)
+            candidates = tuple(self._candidate(principal, path, row, answers, fits) for row in rows)
         return Preview(path, query, candidates, digest_of(path, candidates))
 
     def _check_secrets(self, path: GoldenPath, answers: Answers) -> None:
@@ -171,10 +175,17 @@ class BatchPreviews:
                 hint="Let the template use a secret that an administrator put into the vault.",
             )
 
-    def _candidate(self, principal: Principal, path: GoldenPath, row: EntityRow, answers: Answers) -> Candidate:
+    def _candidate(
+        self,
+        principal: Principal,
+        path: GoldenPath,
+        row: EntityRow,
+        answers: Answers,
+        fits: Callable[..., bool] | None = None,
+    ) -> Candidate:
         about = row.ref if path.attach_to else None
         try:
-            values = self.sample(path, row, answers)
+            values = self.sample(path, row, answers, fits)
             request = self._paths.request(path, values, {}, principal=principal, entity_ref=about)
         except FlagstoneError as error:
             told = tuple(str(problem) for problem in error.problems) or (error.message,)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flagstone.contracts.gateway import RunGateway
 from flagstone.contracts.runs import RunView
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import FlagstoneError, NotFound
+from flagstone.kernel.paging import MAX_LIMIT
 from flagstone.portal.catalog import CatalogQuery, CatalogService, Entity
 from flagstone.portal.golden_paths.model import GoldenPath
 from flagstone.toolkit.web.forms import filter_terms, settle, ui
 
 _SLUGS = {"github.com/project-slug": "github.com", "gitlab.com/project-slug": "gitlab.com"}
 _PICKERS = ("EntityPicker", "OwnedEntityPicker")
+
+
+Fits = Callable[[Entity, Mapping[str, Any]], bool]
+"""Whether an entity is one that a picker offers."""
 
 
 class Prefills:
@@ -36,7 +41,21 @@ class Prefills:
             )
         return json.dumps({key: value for key, value in run.inputs.items() if not _starred(value)}), run
 
-    def of_entity(self, path: GoldenPath, ref: str) -> str:
+    def among(self, refs: Sequence[str]) -> Fits:
+        """For :meth:`of_entity` of many entities: every filter is asked for once for all of them."""
+        known: dict[Any, frozenset[str]] = {}
+
+        def fits(entity: Entity, rule: Mapping[str, Any]) -> bool:
+            terms = filter_terms(dict(rule))
+            if terms not in known:
+                parts = (tuple(refs[start : start + MAX_LIMIT]) for start in range(0, len(refs), MAX_LIMIT))
+                queries = (CatalogQuery(refs=part, filters=terms, limit=MAX_LIMIT) for part in parts)
+                known[terms] = frozenset(row.ref for query in queries for row in self._catalog.list(query).items)
+            return entity.ref in known[terms]
+
+        return fits
+
+    def of_entity(self, path: GoldenPath, ref: str, fits: Fits | None = None) -> str:
         """What an entity tells about the answers, as JSON. Raises NotFound.
 
         ``ui:options.fromEntity`` names a place in the entity (``spec.owner``); without it the first entity picker
@@ -53,7 +72,7 @@ class Prefills:
                 value: Any = None
                 if isinstance(place, str):
                     value = _at(entity.data, place)
-                elif field in _PICKERS and not picked and self._fits(entity, rule):
+                elif field in _PICKERS and not picked and (fits or self._fits)(entity, rule):
                     value, picked = entity.ref, True
                 elif field == "OwnerPicker":
                     value = entity.owner
@@ -63,8 +82,8 @@ class Prefills:
                     found[name] = value
         return json.dumps(found)
 
-    def _fits(self, entity: Entity, rule: dict[str, Any]) -> bool:
-        query = CatalogQuery(refs=(entity.ref,), filters=filter_terms(rule), limit=1)
+    def _fits(self, entity: Entity, rule: Mapping[str, Any]) -> bool:
+        query = CatalogQuery(refs=(entity.ref,), filters=filter_terms(dict(rule)), limit=1)
         return bool(self._catalog.list(query).items)
 
 
