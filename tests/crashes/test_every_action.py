@@ -24,6 +24,7 @@ from flagstone.platform.approvals.tests import conftest as approvals
 from flagstone.platform.deployments.actions import actions as deployment_actions
 from flagstone.platform.deployments.tests import world as deployments
 from flagstone.platform.deployments.tests.small_runtime import SmallRuntime
+from flagstone.platform.environments.actions import CreateEnvironment
 from flagstone.platform.repositories.actions import (
     DeleteRepository,
     PublishGit,
@@ -158,6 +159,8 @@ def deploying(id_, folder, after):
     inputs = {"repository": "shop/orders"}
     if id_ != "flagstone:deploy":
         inputs = {"deployment": world.deploy().id}
+    if id_ == "flagstone:promote":
+        inputs["environment"] = "staging"
     if id_ == "flagstone:rollback":
         world.commit(deployments.app_files("v2"))
         world.deploy()
@@ -170,6 +173,19 @@ def deploying(id_, folder, after):
         return found, world.runtime.applied, world.told()
 
     return Subject(lambda *_: made[id_], inputs, outside=outside, actor=deployments.ADMIN)
+
+
+def making_environments(id_, folder, after):
+    db = PlatformDatabase(f"sqlite:///{folder / 'environments.db'}")
+    after.append(db.close)
+    world = deployments.World(db, folder / "server", SmallRuntime())
+    after.append(world.close)
+    return Subject(
+        lambda *_: CreateEnvironment(world.environments),
+        {"name": "try-it", "type": "development", "runtime": world.runtime.name},
+        outside=lambda: [(one.name, one.type) for one in world.environments.list(deployments.ADMIN)],
+        actor=deployments.ADMIN,
+    )
 
 
 def telling(id_, folder, after):
@@ -227,8 +243,17 @@ WORLDS = {
         on_hosting,
     ),
     **dict.fromkeys(
-        ("flagstone:deploy", "flagstone:start", "flagstone:stop", "flagstone:rollback", "flagstone:undeploy"), deploying
+        (
+            "flagstone:deploy",
+            "flagstone:promote",
+            "flagstone:start",
+            "flagstone:stop",
+            "flagstone:rollback",
+            "flagstone:undeploy",
+        ),
+        deploying,
     ),
+    "flagstone:environment:create": making_environments,
     "flagstone:notify": telling,
     "flagstone:approval": asking,
 }

@@ -14,7 +14,7 @@ from flagstone.contracts.policy import Verdict
 ChangeOp = Literal["create", "change", "delete", "run", "none"]
 FileOp = Literal["create", "change", "delete", "none"]
 ChangeKind = Literal[
-    "file", "repository", "entity", "location", "release", "deployment", "workload", "resource", "other"
+    "file", "repository", "entity", "location", "release", "deployment", "workload", "environment", "resource", "other"
 ]
 
 

@@ -10,6 +10,16 @@ def _single(name: str, title: str, action: str, inputs: dict[str, object]) -> Wo
     return WorkflowDefinition(name=name, title=title, steps=(step,))
 
 
+def _links(step: str, entity_ref: str) -> dict[str, object]:
+    url = f"${{{{ steps.{step}.output.url }}}}"
+    return {
+        "links": [
+            {"title": "Open the service", "url": url, "if": url},
+            {"title": "Open in the catalog", "entityRef": entity_ref},
+        ]
+    }
+
+
 def deploy_workflow(
     *, title: str, repository: str, environment: str, entity_ref: str, commit: str | None = None
 ) -> WorkflowDefinition:
@@ -18,17 +28,14 @@ def deploy_workflow(
     if commit:
         inputs["commit"] = commit
     definition = _single("deploy", title, "flagstone:deploy", inputs)
-    output = {
-        "links": [
-            {
-                "title": "Open the service",
-                "url": "${{ steps.deploy.output.url }}",
-                "if": "${{ steps.deploy.output.url }}",
-            },
-            {"title": "Open in the catalog", "entityRef": entity_ref},
-        ]
-    }
-    return definition.model_copy(update={"output": output})
+    return definition.model_copy(update={"output": _links("deploy", entity_ref)})
+
+
+def promote_workflow(*, title: str, deployment_id: str, environment: str, entity_ref: str) -> WorkflowDefinition:
+    """Bring the release of a deployment up in an environment that comes later."""
+    inputs: dict[str, object] = {"deployment": deployment_id, "environment": environment}
+    definition = _single("promote", title, "flagstone:promote", inputs)
+    return definition.model_copy(update={"output": _links("promote", entity_ref)})
 
 
 def stop_workflow(*, title: str, deployment_id: str) -> WorkflowDefinition:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from flagstone.contracts.actions import ActionExample
 from flagstone.contracts.deployments import DeploymentView
+from flagstone.kernel.errors import NotFound
 from flagstone.platform.deployments.permissions import WRITE
 from flagstone.platform.deployments.service import DeploymentPlanner, DeploymentService, Execution
 from flagstone.platform.deployments.service.planning import Intention
@@ -95,6 +97,81 @@ class DeployAction(_DeploymentAction):
                 commit=inputs.commit,
                 environment=inputs.environment,
                 entity_ref=inputs.entity_ref,
+                owner=ctx.owner,
+                execution=_execution(ctx),
+            )
+        except RolloutFailed as error:
+            _show(ctx, error)
+            raise
+        return _told(ctx, view)
+
+
+class PromoteAction(_DeploymentAction):
+    """Bring the very release that runs in one environment up in another one that comes later.
+
+    Nothing is built or chosen again: what was tried there is what runs here.
+    """
+
+    id = "flagstone:promote"
+    title = "Promote a release"
+    examples = (
+        ActionExample(
+            title="Deploy, wait for somebody's word, promote",
+            yaml="""\
+- id: deploy
+  action: flagstone:deploy
+  input: {repository: acme/shop, environment: staging}
+- id: agreed
+  action: flagstone:approval
+  input: {approvers: ["group:default/operations"]}
+- id: promote
+  action: flagstone:promote
+  input:
+    deployment: ${{ steps.deploy.output.deployment }}
+    environment: production
+""",
+        ),
+    )
+
+    class Input(DeploymentInput):
+        """From where, and where to."""
+
+        environment: str = Field(description="Where it goes: an environment of a type that comes later.")
+
+    def plan(self, ctx: PlanContext, inputs: Input) -> DeploymentOutput:
+        """Which release would be brought up where. A deployment that an earlier step makes is not known yet."""
+        try:
+            moving = self._planner.promotion(inputs.deployment, inputs.environment)
+        except NotFound as error:
+            if error.code != "deployments.not_found":
+                raise
+            ctx.note(f"What is promoted to {inputs.environment} is known when {inputs.deployment} is deployed.")
+            return DeploymentOutput()
+        source, release = moving.source, moving.release
+        ctx.change(
+            "deployment",
+            "create",
+            f"{source.workload} in {inputs.environment}",
+            f"{release.version} is brought up, as in {source.environment}",
+            Release=release.version,
+            Commit=release.commit[:12],
+            From=source.environment,
+        )
+        ctx.note(f"What runs in {source.environment} when this step is reached is what moves on.")
+        ctx.check(WRITE, owner=source.owner)
+        return DeploymentOutput(release=release.version, commit=release.commit)
+
+    def run(self, ctx: ActionContext, inputs: Input) -> DeploymentOutput:
+        """Brings it up."""
+        moving = self._planner.promotion(inputs.deployment, inputs.environment)
+        ctx.log(f"{moving.release.version} of {moving.source.workload} moves on from {moving.source.environment}.")
+        try:
+            view = self._service.deploy(
+                ctx.actor,
+                repository=moving.source.repository,
+                commit=moving.release.commit,
+                environment=inputs.environment,
+                entity_ref=moving.source.entity_ref,
                 owner=ctx.owner,
                 execution=_execution(ctx),
             )
@@ -200,7 +277,7 @@ class UndeployAction(_DeploymentAction):
 
 def actions(service: DeploymentService, planner: DeploymentPlanner) -> list[Action]:
     """All actions of this slice."""
-    kinds = (DeployAction, StartAction, StopAction, RollbackAction, UndeployAction)
+    kinds = (DeployAction, PromoteAction, StartAction, StopAction, RollbackAction, UndeployAction)
     return [kind(service, planner) for kind in kinds]
 
 

@@ -94,6 +94,12 @@ class RedeployBody(_Body):
     commit: str | None = None
 
 
+class PromoteBody(_Body):
+    """Where it goes."""
+
+    environment: str
+
+
 class RollbackBody(_Body):
     """Where to go back to."""
 
@@ -189,6 +195,12 @@ def _add_changes(routes: APIRouter, runs: DeploymentRuns) -> None:
     @routes.post("/{deployment_id}/redeploy", status_code=accepted, summary="Deploy what is newest in its repository")
     def redeploy(deployment_id: str, principal: Writer, body: RedeployBody | None = None) -> RunView:
         return runs.redeploy(principal, deployment_id, commit=body.commit if body else None)
+
+    @routes.post(
+        "/{deployment_id}/promote", status_code=accepted, summary="Bring its release up in a later environment"
+    )
+    def promote(deployment_id: str, principal: Writer, body: PromoteBody) -> RunView:
+        return runs.promote(principal, deployment_id, environment=body.environment)
 
     @routes.post("/{deployment_id}/rollback", status_code=accepted, summary="Go back to an earlier release")
     def rollback(deployment_id: str, principal: Writer, body: RollbackBody | None = None) -> RunView:

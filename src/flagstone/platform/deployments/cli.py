@@ -36,7 +36,7 @@ Follow = Annotated[bool, typer.Option("--follow/--no-follow", help="Show the run
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (deploy, status, logs, start, stop, delete):
+    for command in (deploy, promote, status, logs, start, stop, delete):
         app.command()(command)
 
 
@@ -53,6 +53,23 @@ def deploy(
     with session(url, token, as_json) as here:
         body = {"environment": env, "commit": commit}
         follow_run(here, here.client.post(f"/api/v1/entities/{_ref(name).path}/deploy", body)["run"], follow=follow)
+
+
+def promote(
+    to: Annotated[str, typer.Option("--to", help="Environment that it goes to.")],
+    name: Name = None,
+    source: Annotated[
+        str | None, typer.Option("--from", help="Environment that it comes from.", show_default="the only one it is in")
+    ] = None,
+    follow: Follow = True,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the release that runs in one environment up in a later one."""
+    with session(url, token, as_json) as here:
+        body = {"environment": to, "from": source or ""}
+        follow_run(here, here.client.post(f"/api/v1/entities/{_ref(name).path}/promote", body)["run"], follow=follow)
 
 
 def status(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PlatformAudit
 from flagstone.platform.environments import api
+from flagstone.platform.environments.actions import CreateEnvironment
 from flagstone.platform.environments.permissions import PERMISSIONS
 from flagstone.platform.environments.ports import RuntimeRegistry
 from flagstone.platform.environments.service import EnvironmentService
 from flagstone.platform.environments.settings import EnvironmentsSettings
 from flagstone.platform.environments.store import EnvironmentStore
-from flagstone.sdk import Deps, Slice, hookimpl
+from flagstone.sdk import Action, Deps, Slice, hookimpl
 from flagstone.toolkit.db import PlatformDatabase
 
 
@@ -38,3 +40,9 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         collects={"flagstone_register_runtimes": registry.add},
         start=service.sync,
     )
+
+
+@hookimpl
+def flagstone_register_actions(deps: Deps) -> Iterable[Action]:
+    """The kinds of step that environments bring."""
+    return [CreateEnvironment(deps.get(EnvironmentService))]

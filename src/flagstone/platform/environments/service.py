@@ -72,6 +72,30 @@ class EnvironmentService:
             )
         return found
 
+    def fits(self, name: str, environment_type: str, runtime: str) -> bool:
+        """Whether there is such an environment already; False when it could be added.
+
+        Raises Conflict when there is another one of the name, Invalid for a bad name, type or runtime.
+        """
+        found = self._store.get(name)
+        if found is None:
+            problems = self._problems(name, environment_type, runtime)
+            if problems:
+                raise Invalid("environments.invalid", f"The environment {name!r} cannot be added.", problems=problems)
+            return False
+        if (found.type, found.runtime) != (environment_type, runtime):
+            raise Conflict(
+                "environments.name_taken",
+                f"There is an environment named {name!r} already, of type {found.type} on runtime {found.runtime}.",
+                hint="Choose another name.",
+            )
+        return True
+
+    def later(self, name: str, than: str) -> bool:
+        """Whether an environment comes after another one in the order of promotion. Raises NotFound."""
+        order = {item.name: place for place, item in enumerate(self._store.list_types())}
+        return order[self.get(name).type] > order[self.get(than).type]
+
     def create(
         self,
         actor: Principal,

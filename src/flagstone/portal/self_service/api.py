@@ -34,6 +34,16 @@ class DeployBody(EnvironmentBody):
     commit: str | None = Field(default=None, max_length=64)
 
 
+class PromoteBody(BaseModel):
+    """Where to, and from where: without ``from``, the only environment that the entity is in."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    environment: str = Field(min_length=1, max_length=100)
+    source: str = Field(default="", alias="from", max_length=100)
+    idempotency_key: str | None = Field(default=None, alias="idempotencyKey", max_length=200)
+
+
 class DeleteBody(BaseModel):
     """``confirm``, when given, has to be the name of the entity."""
 
@@ -84,6 +94,13 @@ def router(actions: EntityActions) -> APIRouter:
             commit=body.commit,
             key=body.idempotency_key,
         )
+        return Started(run=run)
+
+    @routes.post("/promote", summary="Promote", status_code=202)
+    def promote(kind: str, namespace: str, name: str, principal: Changing, body: PromoteBody) -> Started:
+        """Start a run that brings the release of one environment up in a later one."""
+        ref = f"{kind}:{namespace}/{name}"
+        run = actions.promote(principal, ref, body.environment, source=body.source, key=body.idempotency_key)
         return Started(run=run)
 
     @routes.post("/stop", summary="Stop", status_code=202)

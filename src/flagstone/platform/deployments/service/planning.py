@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flagstone.kernel.errors import NotFound
-from flagstone.platform.deployments.model import Deployment
+from flagstone.kernel.errors import Invalid, NotFound
+from flagstone.platform.deployments.model import Deployment, Release
 from flagstone.platform.deployments.service.preparation import Preparation, Preview
 from flagstone.platform.deployments.service.queries import Queries
 from flagstone.platform.deployments.service.removal import Removal
@@ -23,6 +23,15 @@ class Intention:
     detail: str
     facts: dict[str, str] = field(default_factory=dict)
     removes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A release that moves on: where it comes from, and what is deployed."""
+
+    source: Deployment
+    release: Release
+    environment: str
 
 
 class DeploymentPlanner:
@@ -54,6 +63,20 @@ class DeploymentPlanner:
     ) -> Preview | None:
         """What deploying would do; None when that is known only in the run. Raises Invalid, NotFound."""
         return self._preparation.preview(repository, commit, environment, entity_ref, owner, workspace)
+
+    def promotion(self, deployment_id: str, environment: str) -> Promotion:
+        """What moves on from a deployment to an environment.
+
+        Raises NotFound, Conflict when nothing runs there, Invalid for an environment that does not come later.
+        """
+        source = self._need(deployment_id)
+        if not self._preparation.environments.later(environment, source.environment):
+            raise Invalid(
+                "deployments.not_later",
+                f"{environment} does not come after {source.environment} in the order of promotion.",
+                hint="Use flagstone:deploy to deploy there, or flagstone:rollback to go back.",
+            )
+        return Promotion(source, self._queries.current_release(source), environment)
 
     def stop(self, deployment_id: str) -> Intention:
         """What stopping would do."""

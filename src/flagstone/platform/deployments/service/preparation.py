@@ -88,7 +88,7 @@ class Preparation:
         health_timeout: float,
     ) -> None:
         self._sources = sources
-        self._environments = environments
+        self.environments = environments
         self._runtimes = runtimes
         self._store = store
         self._releases = releases
@@ -102,7 +102,7 @@ class Preparation:
         Raises NotFound when repository, commit, environment, runtime or Score file are not there; Invalid with every
         fault of the workload.
         """
-        place = self._environments.get(environment)
+        place = self.environments.get(environment)
         found = self._sources.resolve(repository, commit or None)
         workload = read_workload(
             lambda path: self._sources.read(repository, found.id, path), f"{repository} at {found.id[:12]}", entity_ref
@@ -124,7 +124,7 @@ class Preparation:
         While a template is planned its repository does not exist: then the files of the run's ``workspace`` are what
         will be in it. None when it cannot be known before the run. Raises as :meth:`prepare` does.
         """
-        place = self._environments.get(environment)
+        place = self.environments.get(environment)
         planned = _score_folder(workspace)
         if planned is not None:
             read = _workspace_reader(workspace, planned)

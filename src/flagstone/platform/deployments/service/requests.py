@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flagstone.contracts.runs import RunRequest, RunView, StepDefinition, WorkflowDefinition
-from flagstone.contracts.workflows import deploy_workflow, start_workflow, stop_workflow
+from flagstone.contracts.workflows import deploy_workflow, promote_workflow, start_workflow, stop_workflow
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import NotFound
@@ -61,6 +61,17 @@ class DeploymentRuns:
         found = self._allowed(actor, place)
         inputs = {"deployment": place, **({"release": release} if release else {})}
         return self._one_step(actor, found, "rollback", "Roll back", "flagstone:rollback", inputs)
+
+    def promote(self, actor: Principal, place: str, *, environment: str) -> RunView:
+        """Bring its release up in a later environment."""
+        found = self._allowed(actor, place)
+        workflow = promote_workflow(
+            title=f"Promote {found.workload} from {found.environment} to {environment}",
+            deployment_id=place,
+            environment=environment,
+            entity_ref=found.entity_ref,
+        )
+        return self._start(actor, workflow, found.entity_ref, found.owner)
 
     def stop(self, actor: Principal, place: str) -> RunView:
         """Stop it."""

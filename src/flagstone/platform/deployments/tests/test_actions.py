@@ -90,6 +90,22 @@ def test_stop_start_and_rollback_say_what_they_do(service):
     assert "There is no deployment 'x'" in service.plan(("stop", "flagstone:stop", {"deployment": "x"})).problems[0]
 
 
+def test_a_promotion_says_which_release_goes_from_where_to_where(service):
+    service.world.commit(app_files("v1"))
+    about = {"deployment": service.world.deploy().id}
+    (step,) = service.plan(("on", "flagstone:promote", {**about, "environment": "staging"})).steps
+    assert step.changes[0].subject == "orders in staging"
+    assert step.changes[0].facts["Release"] == "r1"
+    assert step.changes[0].facts["From"] == "development"
+    backwards = service.plan(("on", "flagstone:promote", {**about, "environment": "development"}))
+    assert "does not come after development" in backwards.problems[0]
+    nowhere = service.plan(("on", "flagstone:promote", {**about, "environment": "mars"}))
+    assert "no environment named 'mars'" in nowhere.problems[0]
+    later = service.plan(("on", "flagstone:promote", {"deployment": "not-yet", "environment": "staging"}))
+    assert later.problems == ()
+    assert "is known when not-yet is deployed" in later.steps[0].notes[0]
+
+
 def test_a_removal_lists_everything_that_goes(service):
     service.world.commit(app_files("v1"))
     view = service.world.deploy()

@@ -19,6 +19,7 @@ ROUTES = [
     ("POST", "/api/v1/deployments/{id}/start"),
     ("POST", "/api/v1/deployments/{id}/redeploy"),
     ("POST", "/api/v1/deployments/{id}/rollback"),
+    ("POST", "/api/v1/deployments/{id}/promote"),
     ("GET", "/api/v1/environments"),
     ("POST", "/api/v1/environments"),
 ]
@@ -57,6 +58,25 @@ def test_from_the_first_deployment_to_its_removal(service):
     assert "Checked: no process, no open port and no files of it are left." in service.log_of(run)
     assert service.call("GET", path, status=404)["code"] == "deployments.not_found"
     assert service.call("GET", f"{path}/history", status=200)["items"][0]["operation"] == "remove"
+
+
+def test_the_release_that_was_tried_in_one_environment_is_the_one_that_moves_on(service):
+    tried = service.world.commit(app_files("v1"))
+    run = service.run("POST", "/api/v1/deployments", json={"repository": "shop/orders"})
+    place = run.steps[0].outputs["deployment"]
+    service.world.commit(app_files("v2"))
+    path = f"/api/v1/deployments/{place}/promote"
+    promoted = service.run("POST", path, json={"environment": "staging"})
+    assert promoted.state == "succeeded", promoted.error
+    assert promoted.title == "Promote orders from development to staging"
+    assert (promoted.steps[0].outputs["commit"], promoted.steps[0].outputs["release"]) == (tried, "r1")
+    items = service.call("GET", "/api/v1/deployments", status=200)["items"]
+    assert {item["environment"]: item["release"]["version"] for item in items} == {"development": "r1", "staging": "r1"}
+    back = next(item["id"] for item in items if item["environment"] == "staging")
+    refused = service.run("POST", f"/api/v1/deployments/{back}/promote", json={"environment": "development"})
+    assert refused.steps[0].error["code"] == "deployments.not_later"
+    assert service.call("POST", path, who="stranger", json={"environment": "staging"}, status=403)
+    assert service.call("POST", path, json={}, status=422)
 
 
 def test_a_failed_rollout_fails_the_run_with_the_last_lines_in_its_log(service):

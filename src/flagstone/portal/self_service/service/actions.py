@@ -8,7 +8,13 @@ from flagstone.contracts.deployments import DeploymentView, EnvironmentView
 from flagstone.contracts.gateway import DeploymentQuery, GatewayInfo, RunGateway
 from flagstone.contracts.plans import Plan
 from flagstone.contracts.runs import RunRequest, RunView, WorkflowDefinition
-from flagstone.contracts.workflows import delete_workflow, deploy_workflow, start_workflow, stop_workflow
+from flagstone.contracts.workflows import (
+    delete_workflow,
+    deploy_workflow,
+    promote_workflow,
+    start_workflow,
+    stop_workflow,
+)
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import AuditLog
 from flagstone.kernel.actor import Principal
@@ -40,6 +46,20 @@ class Standing:
         return self.platform.connected and (self.deployable or bool(self.lines))
 
     @property
+    def promotions(self) -> list[tuple[str, str]]:
+        """(from, to): what runs well somewhere, and the first environment of the types that come after that one."""
+        types = {item.name: item.type for item in self.environments}
+        order = [item.name for item in self.environments]
+        found = []
+        for line in self.lines:
+            here = line.view.environment
+            if line.view.release is None or line.busy or here not in order:
+                continue
+            later = (name for name in order[order.index(here) + 1 :] if types[name] != types[here])
+            found += [(here, name) for name in [next(later, "")] if name]
+        return found
+
+    @property
     def deployable(self) -> bool:
         """Whether its repository is one that the platform deploys from."""
         return self.origin is not None and self.platform.can_deploy and self.entity.kind.lower() == "component"
@@ -54,7 +74,7 @@ class Deletion:
 
 
 class EntityActions:
-    """Deploy, stop, start, delete."""
+    """Deploy, promote, stop, start, delete."""
 
     def __init__(self, gateway: RunGateway, catalog: CatalogService, access: AccessService, audit: AuditLog) -> None:
         self.gateway = gateway
@@ -129,6 +149,23 @@ class EntityActions:
             problems=[Problem("is not an environment", field="environment")] if name else (),
         )
 
+    def promote(
+        self, principal: Principal, ref: str, environment: str, *, source: str = "", key: str | None = None
+    ) -> RunView:
+        """Bring the release that runs in ``source`` ("": the only environment it is in) up in a later environment."""
+        entity = self._may(principal, ref)
+        if not environment:
+            raise Invalid("self_service.no_environment", "Where the release goes was not said.", hint="Name it.")
+        environment = self._environment(principal, environment)
+        found = self._in(principal, entity, source, but=environment)
+        definition = promote_workflow(
+            title=f"Promote {entity.title} from {found.environment} to {environment}",
+            deployment_id=found.id,
+            environment=environment,
+            entity_ref=entity.ref,
+        )
+        return self._submit(principal, entity, "promote", definition, key)
+
     def stop(self, principal: Principal, ref: str, environment: str, *, key: str | None = None) -> RunView:
         """End the workload in an environment ("": the only one it is in) and keep it ready to be started."""
         entity = self._may(principal, ref)
@@ -174,9 +211,9 @@ class EntityActions:
         self._access.check(principal, DEPLOYMENT_CHANGE, owner=entity.owner, resource=entity.ref)
         return entity
 
-    def _in(self, principal: Principal, entity: Entity, environment: str) -> DeploymentView:
+    def _in(self, principal: Principal, entity: Entity, environment: str, *, but: str = "") -> DeploymentView:
         everywhere = self.deployments(principal, entity.ref)
-        found = [view for view in everywhere if environment in ("", view.environment)]
+        found = [view for view in everywhere if environment in ("", view.environment) and view.environment != but]
         if not found:
             raise NotFound(
                 "self_service.not_deployed",

@@ -212,6 +212,20 @@ def test_an_environment_that_is_not_there_is_refused_before_anything_starts(owne
     assert gateway.requests == []
 
 
+def test_promoting_what_runs_to_the_next_environment(owner, deployed, gateway):
+    page = owner.get("/catalog/component/default/greeter")
+    (form,) = page.select(f"form[action='{ACTIONS}/promote']")
+    given = {field["name"]: field["value"] for field in form.select("input[name=source], input[name=environment]")}
+    assert given == {"source": "development", "environment": "staging"}
+    owner.post(f"{ACTIONS}/promote", **given)
+    (request,) = gateway.requests
+    assert request.workflow.steps[0].action == "flagstone:promote"
+    assert request.workflow.steps[0].input == {"deployment": "dep-1", "environment": "staging"}
+    assert request.workflow.title.endswith("from development to staging")
+    owner.post(f"{ACTIONS}/promote", 422, environment="mars")
+    owner.post(f"{ACTIONS}/promote", 404, environment="development")
+
+
 def test_stopping_and_starting(owner, deployed, gateway):
     owner.post(f"{ACTIONS}/stop", environment="development")
     owner.post(f"{ACTIONS}/start")

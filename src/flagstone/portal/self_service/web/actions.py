@@ -75,6 +75,20 @@ def action_routes(routes: APIRouter, actions: EntityActions, pages: Pages) -> No
     add("stop", actions.stop)
     add("start", actions.start)
 
+    @routes.post("/actions/{kind}/{namespace}/{name}/promote")
+    def promote(
+        kind: str,
+        namespace: str,
+        name: str,
+        principal: Annotated[Principal, permit(DEPLOYMENT_CHANGE)],
+        environment: Annotated[str, Form(max_length=100)] = "",
+        source: Annotated[str, Form(max_length=100)] = "",
+        key: Key = "",
+    ) -> Response:
+        """Bring the release of one environment up in a later one."""
+        ref = f"{kind}:{namespace}/{name}"
+        return moved(actions.promote(principal, ref, environment, source=source, key=key or None))
+
     @routes.get("/actions/{kind}/{namespace}/{name}/delete", response_class=HTMLResponse)
     def ask(
         request: Request,
