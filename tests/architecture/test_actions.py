@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parent.parent.parent / "src" / "flagstone"
 WITHOUT_SUITE = frozenset(
     {
         "flagstone:deploy",
+        "flagstone:promote",
         "flagstone:repository:delete",
         "flagstone:rollback",
         "flagstone:start",

@@ -15,7 +15,15 @@ URL = {"repoUrl": "github.com?owner=acme&repo=shop"}
 class TestGitHubActions(ActionSuite):
     """One of each kind, in front of the fake GitHub; what is particular to them is in ``test_every_action``."""
 
-    @pytest.fixture(params=["publish:github", "publish:github:pull-request", "github:issues:create", "github:webhook"])
+    @pytest.fixture(
+        params=[
+            "publish:github",
+            "publish:github:pull-request",
+            "flagstone:github:upgrade",
+            "github:issues:create",
+            "github:webhook",
+        ]
+    )
     def id_(self, request):
         return request.param
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flagstone.contracts.deployments import DeploymentView, EnvironmentView
@@ -47,16 +48,17 @@ class Standing:
 
     @property
     def promotions(self) -> list[tuple[str, str]]:
-        """(from, to): what runs well somewhere, and the first environment of the types that come after that one."""
-        types = {item.name: item.type for item in self.environments}
-        order = [item.name for item in self.environments]
+        """(from, to): what runs somewhere, and the first environment that comes later, unless it runs there already."""
+        running = {line.view.environment: line.view.release for line in self.lines}
         found = []
         for line in self.lines:
-            here = line.view.environment
-            if line.view.release is None or line.busy or here not in order:
+            here, release = line.view.environment, line.view.release
+            to = next(iter(_later(here, self.environments)), None)
+            if release is None or line.busy or to is None:
                 continue
-            later = (name for name in order[order.index(here) + 1 :] if types[name] != types[here])
-            found += [(here, name) for name in [next(later, "")] if name]
+            there = running.get(to)
+            if there is None or there.id != release.id:
+                found.append((here, to))
         return found
 
     @property
@@ -158,6 +160,13 @@ class EntityActions:
             raise Invalid("self_service.no_environment", "Where the release goes was not said.", hint="Name it.")
         environment = self._environment(principal, environment)
         found = self._in(principal, entity, source, but=environment)
+        if environment not in _later(found.environment, self.gateway.list_environments(principal)):
+            raise Invalid(
+                "self_service.not_later",
+                f"{environment} does not come after {found.environment} in the order of promotion.",
+                hint="Deploy to it, or roll back there.",
+                problems=[Problem("does not come later", field="environment")],
+            )
         definition = promote_workflow(
             title=f"Promote {entity.title} from {found.environment} to {environment}",
             deployment_id=found.id,
@@ -251,6 +260,15 @@ class EntityActions:
         run = self.gateway.submit(self._request(entity, definition, key, plan_digest), principal)
         self._audit.record(principal, f"self_service.entity.{verb}", entity.ref, detail={"run": run.id})
         return run
+
+
+def _later(name: str, environments: Sequence[EnvironmentView]) -> list[str]:
+    """Environments of types that come after the one of an environment, in the order of promotion."""
+    order = [item.name for item in environments]
+    if name not in order:
+        return []
+    at = order.index(name)
+    return [item.name for item in environments[at + 1 :] if item.type != environments[at].type]
 
 
 def _not_hosted(entity: Entity) -> Invalid:

@@ -223,6 +223,15 @@ def test_promoting_what_runs_to_the_next_environment(owner, deployed, gateway):
     assert request.workflow.steps[0].input == {"deployment": "dep-1", "environment": "staging"}
     assert request.workflow.title.endswith("from development to staging")
     owner.post(f"{ACTIONS}/promote", 422, environment="mars")
+    release = deployed.release.model_copy(update={"id": "older"})
+    staging = {"id": "dep-2", "environment": "staging"}
+    gateway.deployments.append(deployed.model_copy(update={**staging, "release": release}))
+    refused = owner.post(f"{ACTIONS}/promote", 422, source="staging", environment="development")
+    assert "does not come after staging" in refused.text
+    assert owner.get("/catalog/component/default/greeter").select(f"form[action='{ACTIONS}/promote']")
+    gateway.deployments[-1] = deployed.model_copy(update=staging)
+    assert not owner.get("/catalog/component/default/greeter").select(f"form[action='{ACTIONS}/promote']")
+    gateway.deployments.pop()
     owner.post(f"{ACTIONS}/promote", 404, environment="development")
 
 
