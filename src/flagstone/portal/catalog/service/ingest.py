@@ -129,6 +129,8 @@ class IngestService(SourceBook):
         self._settled = time.monotonic()
         self._stopping = False
         self._written = 0
+        self._in_a_row = 0
+        """Files parsed by reads that followed each other without a pause."""
 
     def refresh(self, location_id: str, *, actor: str = ACTOR, force: bool = False) -> Report:
         """Read one location. Raises NotFound when it is gone, else what the source raised, after noting it.
@@ -218,16 +220,20 @@ class IngestService(SourceBook):
             for location in self._store.locations.due(self._now(), limit)
             if self._store.locations.claim(location, self.next_read(self._now()))
         ]
-        for _report in self._read_many(iter(due), actor=ACTOR, force=False):
+        for _report in self._read_many(iter(due), actor=ACTOR, force=False, parsed=self._in_a_row):
             pass
+        if len(due) < limit:
+            self._in_a_row = 0
         if len(due) < limit or time.monotonic() - self._settled > _SETTLE_SECONDS:
             self._settle()
         return len(due)
 
-    def _read_many(self, ids: Iterator[str], *, actor: str, force: bool) -> Iterator[Report]:
-        """Read locations, some of them ahead, and write small ones together. Failures are noted, never raised."""
+    def _read_many(self, ids: Iterator[str], *, actor: str, force: bool, parsed: int = 0) -> Iterator[Report]:
+        """Read locations, some of them ahead, and write small ones together. Failures are noted, never raised.
+
+        ``parsed``: files that were parsed right before, for whether workers are worth it.
+        """
         opened: deque[_Open] = deque()
-        parsed = 0
         more = True
         with ExitStack() as stack:
             while (more or opened) and not self._stopping:
@@ -239,6 +245,7 @@ class IngestService(SourceBook):
                     found = self._open_one(id_, stack, actor=actor, force=force, many=self._parser.are_many(parsed))
                     if isinstance(found, _Open):
                         parsed += found.files
+                        self._in_a_row = parsed
                         opened.append(found)
                     elif found is not None:
                         yield found
