@@ -21,7 +21,7 @@ from flagstone.foundation.identity.model import (
     well_formed,
 )
 from flagstone.foundation.identity.permissions import PERMISSIONS
-from flagstone.foundation.identity.service import FIRST_ADMIN, IdentityService
+from flagstone.foundation.identity.service import FIRST_ADMIN, IdentityService, Makers
 from flagstone.foundation.identity.settings import IdentitySettings
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "IdentityMiddleware",
     "IdentityService",
     "IdentitySettings",
+    "Makers",
     "NewToken",
     "RateLimited",
     "SessionInfo",

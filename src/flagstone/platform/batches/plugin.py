@@ -7,11 +7,11 @@ from pathlib import Path
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PlatformAudit
 from flagstone.foundation.events import PlatformEvents
-from flagstone.foundation.identity import IdentityService
+from flagstone.foundation.identity import IdentityService, Makers
 from flagstone.platform.batches import api
 from flagstone.platform.batches.jobs import TOPIC, BatchJob
 from flagstone.platform.batches.permissions import PERMISSIONS
-from flagstone.platform.batches.service import BatchService, Driver, Makers
+from flagstone.platform.batches.service import BatchService, Driver
 from flagstone.platform.batches.store import BatchStore
 from flagstone.platform.runs import RunService
 from flagstone.platform.workflows import WorkflowService

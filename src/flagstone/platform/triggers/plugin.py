@@ -7,7 +7,7 @@ from pathlib import Path
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PlatformAudit
 from flagstone.foundation.events import PlatformEvents
-from flagstone.foundation.identity import IdentityService
+from flagstone.foundation.identity import IdentityService, Makers
 from flagstone.platform.runs import RunService
 from flagstone.platform.triggers import api
 from flagstone.platform.triggers.jobs import TriggerJob
@@ -24,7 +24,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     """Provide the service and what starts runs."""
     store = TriggerStore(deps.get(PlatformDatabase))
     workflows = deps.get(WorkflowService)
-    firing = Firing(store, workflows, deps.get(RunService), deps.find(IdentityService))
+    firing = Firing(store, workflows, deps.get(RunService), Makers(deps.find(IdentityService)))
     service = TriggerService(store, firing, workflows, deps.get(AccessService), deps.get(PlatformAudit))
     deps.provide(service)
     job = TriggerJob(deps.get(PlatformEvents), firing)

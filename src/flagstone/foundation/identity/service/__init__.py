@@ -2,7 +2,8 @@
 
 from flagstone.foundation.identity.service.accounts import Accounts
 from flagstone.foundation.identity.service.identity import FIRST_ADMIN, IdentityService
+from flagstone.foundation.identity.service.makers import Makers
 from flagstone.foundation.identity.service.sessions import Sessions, SignedIn
 from flagstone.foundation.identity.service.tokens import Tokens
 
-__all__ = ["FIRST_ADMIN", "Accounts", "IdentityService", "Sessions", "SignedIn", "Tokens"]
+__all__ = ["FIRST_ADMIN", "Accounts", "IdentityService", "Makers", "Sessions", "SignedIn", "Tokens"]

@@ -2,6 +2,5 @@
 
 from flagstone.platform.batches.service.batches import BatchService
 from flagstone.platform.batches.service.driving import Driver
-from flagstone.platform.batches.service.makers import Makers
 
-__all__ = ["BatchService", "Driver", "Makers"]
+__all__ = ["BatchService", "Driver"]

@@ -20,6 +20,7 @@ from flagstone.contracts.batches import (
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import AuditLog
 from flagstone.foundation.events import EventLog
+from flagstone.foundation.identity import Makers
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.clock import Now, utc_now
 from flagstone.kernel.errors import Conflict, FlagstoneError, Invalid, NotFound, Problem
@@ -28,7 +29,6 @@ from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cur
 from flagstone.platform.batches.model import Batch, Item
 from flagstone.platform.batches.permissions import CHANGE, READ, START
 from flagstone.platform.batches.service.driving import announce
-from flagstone.platform.batches.service.makers import Makers
 from flagstone.platform.batches.store import BatchStore
 from flagstone.platform.workflows import WorkflowService
 

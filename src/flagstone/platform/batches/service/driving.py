@@ -15,12 +15,12 @@ from flagstone.contracts.events import Event
 from flagstone.contracts.runs import ENDED, RunView
 from flagstone.foundation.audit import AuditLog
 from flagstone.foundation.events import EventLog
+from flagstone.foundation.identity import Makers
 from flagstone.kernel.actor import system
 from flagstone.kernel.clock import Now, utc_now
 from flagstone.kernel.errors import Conflict, FlagstoneError, Temporary, Unavailable
 from flagstone.platform.batches.model import ACTIVE, Batch, Item, state_of_run
 from flagstone.platform.batches.permissions import CHANGE
-from flagstone.platform.batches.service.makers import Makers
 from flagstone.platform.batches.store import BatchStore
 from flagstone.platform.runs import RunService
 from flagstone.platform.workflows import WorkflowService
@@ -150,7 +150,7 @@ class Driver:
 
     def _run_of(self, batch: Batch, item: Item) -> RunView:
         """Its one run: started, or going on where it failed."""
-        maker = self._makers.of(batch)
+        maker = self._makers.today(batch.principal, known_here=batch.known_here, via="batch")
         if item.run_id is None:
             return self._workflows.submit(item.request(batch), maker)
         try:

@@ -17,10 +17,11 @@ from sqlalchemy import event
 import flagstone.platform.batches as slice_
 from flagstone.contracts.batches import NewBatch
 from flagstone.contracts.gateway import RunQuery
+from flagstone.foundation.identity import Makers
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound, Unavailable
 from flagstone.platform.batches import PERMISSIONS, BatchService
-from flagstone.platform.batches.service import Driver, Makers
+from flagstone.platform.batches.service import Driver
 from flagstone.platform.batches.store import BatchStore, metadata
 from flagstone.platform.runs.tests.harness import Harness, Speak, lines
 from flagstone.platform.workflows import PERMISSIONS as PLANS

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from flagstone.contracts.events import Event
 from flagstone.contracts.runs import RunView
-from flagstone.foundation.identity import IdentityService
+from flagstone.foundation.identity import Makers
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.clock import Now, utc_now
 from flagstone.kernel.errors import Conflict, Denied, FlagstoneError, Invalid, NotFound
@@ -42,19 +41,19 @@ class Firing:
         store: TriggerStore,
         workflows: WorkflowService,
         runs: RunService,
-        identity: IdentityService | None,
+        makers: Makers,
         *,
         now: Now = utc_now,
     ) -> None:
         self._store = store
         self._workflows = workflows
         self._runs = runs
-        self._identity = identity
+        self._makers = makers
         self._now = now
 
     def knows(self, actor: Principal) -> bool:
         """Whether somebody has an account on this server."""
-        return self._account(actor) is not None
+        return self._makers.knows(actor)
 
     def tick(self) -> int:
         """Start what is due; returns how many triggers were moved on."""
@@ -100,7 +99,9 @@ class Firing:
         """What is written down of a start. Being refused is an outcome; being unable raises, to be tried again."""
         found: dict[str, Any] = {"last_at": self._now(), "last_error": ""}
         try:
-            found["last_run"] = self.start(trigger, self._maker(trigger), key, event).id
+            found["last_run"] = self.start(
+                trigger, self._makers.today(trigger.principal, known_here=trigger.known_here, via="trigger"), key, event
+            ).id
         except _REFUSED as error:
             found["last_error"] = " ".join(filter(None, [error.message, *map(str, error.problems)]))[:2000]
             log.warning("%s was not started: %s", trigger.title, error.message)
@@ -108,27 +109,6 @@ class Firing:
         run_id, why = found.get("last_run"), found["last_error"]
         self._store.fired(Fired(key, trigger.id, found["last_at"], kind, subject[:500], run_id, why))
         return found
-
-    def _maker(self, trigger: Trigger) -> Principal:
-        """Who made it, with the rights of today. Raises Denied when they are gone."""
-        if not trigger.known_here:
-            return trigger.principal
-        account = self._account(trigger.principal)
-        if account is None or account.disabled or self._identity is None:
-            raise Denied(
-                "triggers.maker_gone",
-                f"{trigger.principal.name}, who made it, has no account any more.",
-                hint="Somebody who is there has to make it again.",
-            )
-        return replace(self._identity.principal_of(account, via="trigger"), scopes=trigger.principal.scopes)
-
-    def _account(self, actor: Principal) -> Any:
-        if self._identity is None or actor.kind != "user":
-            return None
-        try:
-            return self._identity.accounts.by_id(actor.id.removeprefix("user:"))
-        except NotFound:
-            return None
 
     def _of_an_event(self, event: Event) -> bool:
         run_id = event.subject if event.type == "run.changed" else event.data.get("run")

@@ -73,7 +73,7 @@ class World(Harness):
         self.workflows = WorkflowService(self.runs, parts.registry, planner, self.access)
         self.people = Accounts()
         self.store = TriggerStore(self.db)
-        self.firing = Firing(self.store, self.workflows, self.runs, self.people, now=self.now)
+        self.firing = Firing(self.store, self.workflows, self.runs, Makers(self.people), now=self.now)
         self.triggers = TriggerService(self.store, self.firing, self.workflows, self.access, self.audit, now=self.now)
         return []
 
