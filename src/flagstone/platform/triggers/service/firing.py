@@ -99,9 +99,8 @@ class Firing:
         """What is written down of a start. Being refused is an outcome; being unable raises, to be tried again."""
         found: dict[str, Any] = {"last_at": self._now(), "last_error": ""}
         try:
-            found["last_run"] = self.start(
-                trigger, self._makers.today(trigger.principal, known_here=trigger.known_here, via="trigger"), key, event
-            ).id
+            maker = self._makers.today(trigger.principal, known_here=trigger.known_here, via="trigger")
+            found["last_run"] = self.start(trigger, maker, key, event).id
         except _REFUSED as error:
             found["last_error"] = " ".join(filter(None, [error.message, *map(str, error.problems)]))[:2000]
             log.warning("%s was not started: %s", trigger.title, error.message)

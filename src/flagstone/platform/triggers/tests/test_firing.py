@@ -14,6 +14,7 @@ import flagstone.platform.triggers as slice_
 from flagstone.contracts.gateway import RunQuery
 from flagstone.contracts.runs import RunRequest
 from flagstone.contracts.triggers import NewTrigger, TriggerChange
+from flagstone.foundation.identity import Makers
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Denied, Invalid, NotFound, Unavailable
 from flagstone.platform.runs.tests.harness import Harness
