@@ -72,6 +72,7 @@ class Application:
 
     def stop(self) -> None:
         """Stop in reverse order; one that fails does not keep the others from stopping."""
+        self.deps.get(Signals).close()
         while self.started:
             item = self.started.pop()
             if item.stop is None:

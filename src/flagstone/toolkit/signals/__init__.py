@@ -11,6 +11,10 @@ import threading
 from collections import defaultdict
 
 
+_SHORT = 0.05
+"""Seconds that a wait takes when the process is stopping: loops that are about to end do not spin."""
+
+
 class Signals:
     """Topics are free strings (``run:<id>``). Thread-safe; waiters may be threads or coroutines."""
 
@@ -18,6 +22,20 @@ class Signals:
         self._lock = threading.Lock()
         self._threads: dict[str, list[threading.Event]] = defaultdict(list)
         self._tasks: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = defaultdict(list)
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the process is stopping: nobody should wait any more."""
+        return self._closed
+
+    def close(self) -> None:
+        """The process is stopping: whoever waits goes on at once, and later waits are short looks."""
+        self._closed = True
+        with self._lock:
+            topics = [*self._threads, *self._tasks]
+        for topic in topics:
+            self.notify(topic)
 
     def notify(self, topic: str) -> None:
         """Wake everybody who waits for a topic."""
@@ -35,6 +53,8 @@ class Signals:
         waiter = threading.Event()
         with self._lock:
             self._threads[topic].append(waiter)
+        if self._closed:
+            timeout = min(timeout, _SHORT)
         if waiter.wait(timeout):
             return True
         with self._lock:
@@ -48,7 +68,7 @@ class Signals:
         with self._lock:
             self._tasks[topic].append(entry)
         try:
-            await asyncio.wait_for(entry[1].wait(), timeout)
+            await asyncio.wait_for(entry[1].wait(), min(timeout, _SHORT) if self._closed else timeout)
         except TimeoutError:
             return False
         finally:

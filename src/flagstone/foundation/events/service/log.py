@@ -71,6 +71,8 @@ class EventLog:
             if left <= 0:
                 return False
             self._signals.wait(self.topic, min(left, _LOOK_AGAIN))
+            if self._signals.closed:
+                return False
         return True
 
     async def wait_async(self, after: int, timeout: float) -> bool:
@@ -81,6 +83,8 @@ class EventLog:
             if left <= 0:
                 return False
             await self._signals.wait_async(self.topic, min(left, _LOOK_AGAIN))
+            if self._signals.closed:
+                return False
         return True
 
     def reader(
