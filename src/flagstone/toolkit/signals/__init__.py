@@ -10,7 +10,6 @@ import asyncio
 import threading
 from collections import defaultdict
 
-
 _SHORT = 0.05
 """Seconds that a wait takes when the process is stopping: loops that are about to end do not spin."""
 
