@@ -259,7 +259,7 @@ def _ingest(server: ServerProcess, made: Generated, results: Results, limit: flo
     size = results.entities
     results.figure("first start to all relations present", took, "s", 10 if size <= 10_000 else 120 * size / 100_000)
     results.figure("memory of the server and its helpers, peak while reading", max(peak, _memory(server)), "MB")
-    results.figure("memory of the server after reading", _memory(server), "MB", 300)
+    results.figure("memory of the server and its helpers after reading", _memory(server), "MB", 300)
 
 
 def _answers(server: ServerProcess) -> bool:
