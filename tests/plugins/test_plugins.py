@@ -30,7 +30,9 @@ def start(tmp_path):
         app.start()
         running.append(app)
         token = token_file.read_text().strip()
-        return Client(app.asgi, base_url="http://127.0.0.1:7199", headers={"Authorization": f"Bearer {token}"})
+        client = Client(app.asgi, base_url="http://127.0.0.1:7199", headers={"Authorization": f"Bearer {token}"})
+        wait_until(lambda: client.get("/readyz").status_code == 200, 30, "the server to be ready")
+        return client
 
     yield begin
     for app in running:
