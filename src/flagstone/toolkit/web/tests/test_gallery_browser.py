@@ -245,6 +245,7 @@ def test_a_long_log_is_split_into_blocks_and_a_line_can_be_linked(served, browse
         page.click("li[data-step=deploy] button")
         # Blocks that are far away are not laid out before they are scrolled to.
         head = page.locator(".p-line-head[data-step=deploy]")
+        head.scroll_into_view_if_needed()
         expect(head).to_have_text(re.compile(r"^Deploy$", re.MULTILINE), use_inner_text=True)
 
 
