@@ -168,7 +168,7 @@ class RuntimeSuite:
     @pytest.fixture
     def make_runtime(self) -> Callable[[], Runtime]:
         """The class of the runtime, or a function that makes one."""
-        raise NotImplementedError("Give the suite a fixture `make_runtime`.")
+        pytest.fail("Give the suite a fixture `make_runtime`.")
 
     @pytest.fixture
     def bench(self, make_runtime: Callable[[], Runtime], tmp_path: Path) -> Iterator[Bench]:
