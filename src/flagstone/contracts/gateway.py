@@ -17,9 +17,10 @@ from flagstone.contracts.base import Wire
 from flagstone.contracts.batches import BatchDoor
 from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
 from flagstone.contracts.events import Event
-from flagstone.contracts.nobody import NoApprovals, NoBatches, NoChangeRequests, NoTriggers
+from flagstone.contracts.nobody import NoApprovals, NoBatches, NoChangeRequests, NoResources, NoTriggers
 from flagstone.contracts.plans import Plan
 from flagstone.contracts.repositories import ChangeRequestDoor, CommitView, FileContent, RepositoryView, TreeEntry
+from flagstone.contracts.resources import ResourceDoor
 from flagstone.contracts.runs import RunEvent, RunRequest, RunSummary, RunView, StepOutcome
 from flagstone.contracts.triggers import TriggerDoor
 from flagstone.kernel.actor import Principal
@@ -83,7 +84,7 @@ class DeploymentQuery(Wire):
     limit: int | None = None
 
 
-class RunGateway(ApprovalDoor, BatchDoor, ChangeRequestDoor, TriggerDoor, Protocol):
+class RunGateway(ApprovalDoor, BatchDoor, ChangeRequestDoor, ResourceDoor, TriggerDoor, Protocol):
     """See the module. Every method may raise Unavailable (no platform), Denied or NotFound."""
 
     def info(self) -> GatewayInfo:
@@ -178,7 +179,7 @@ class RunGateway(ApprovalDoor, BatchDoor, ChangeRequestDoor, TriggerDoor, Protoc
         """Events after a cursor; waits up to ``wait`` seconds for the first one. For the portal's own reader."""
 
 
-class NoPlatform(NoApprovals, NoBatches, NoChangeRequests, NoTriggers):
+class NoPlatform(NoApprovals, NoBatches, NoChangeRequests, NoResources, NoTriggers):
     """A portal without a platform: lists are empty and explain themselves, everything that would act says why it
     cannot.
     """

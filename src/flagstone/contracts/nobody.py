@@ -13,6 +13,7 @@ from flagstone.contracts.repositories import (
     MergeChangeRequest,
     OpenChangeRequest,
 )
+from flagstone.contracts.resources import ResourceDefinitionView, ResourceQuery, ResourceTypeView, ResourceView
 from flagstone.contracts.runs import RunView
 from flagstone.contracts.triggers import NewTrigger, TriggerChange, TriggerKind, TriggerView
 from flagstone.kernel.actor import Principal
@@ -136,6 +137,26 @@ class NoChangeRequests(Nobody):
     def reopen_change(self, name: str, number: int, actor: Principal) -> ChangeRequestDetail:
         """Refuses."""
         raise self._refuse()
+
+
+class NoResources(Nobody):
+    """See ``flagstone.contracts.resources.ResourceDoor``."""
+
+    def list_resources(self, query: ResourceQuery, actor: Principal) -> Page[ResourceView]:
+        """There are none."""
+        return Page(())
+
+    def get_resource(self, resource_id: str, actor: Principal) -> ResourceView:
+        """Refuses."""
+        raise self._refuse()
+
+    def resource_types(self, actor: Principal) -> list[ResourceTypeView]:
+        """Nothing may be asked for."""
+        return []
+
+    def resource_definitions(self, actor: Principal) -> list[ResourceDefinitionView]:
+        """Nobody provides anything."""
+        return []
 
 
 class NoTriggers(Nobody):

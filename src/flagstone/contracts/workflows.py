@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from flagstone.contracts.resources import REMOVE_ACTION, REQUEST_ACTION
 from flagstone.contracts.runs import StepDefinition, WorkflowDefinition
 
 
@@ -46,6 +50,35 @@ def stop_workflow(*, title: str, deployment_id: str) -> WorkflowDefinition:
 def start_workflow(*, title: str, deployment_id: str) -> WorkflowDefinition:
     """Start a stopped workload with the release it had."""
     return _single("start", title, "flagstone:start", {"deployment": deployment_id})
+
+
+def request_resource_workflow(
+    *,
+    title: str,
+    type: str,  # noqa: A002  the word that Score files use
+    name: str,
+    environment: str,
+    entity_ref: str | None = None,
+    owner: str | None = None,
+    resource_class: str = "default",
+    params: Mapping[str, Any] | None = None,
+) -> WorkflowDefinition:
+    """Ask for a resource; one that is there already is made to fit the params."""
+    inputs: dict[str, object] = {"type": type, "name": name, "environment": environment, "params": dict(params or {})}
+    if resource_class != "default":
+        inputs["class"] = resource_class
+    if entity_ref:
+        inputs["entityRef"] = entity_ref
+    if owner:
+        inputs["owner"] = owner
+    definition = _single("request", title, REQUEST_ACTION, inputs)
+    link = {"title": "Open the resource", "url": "/resources/${{ steps.request.output.id }}"}
+    return definition.model_copy(update={"output": {"links": [link]}})
+
+
+def remove_resource_workflow(*, title: str, resource_id: str, delete_data: bool = False) -> WorkflowDefinition:
+    """Take a resource away. Its data are kept aside unless they are to be deleted."""
+    return _single("remove", title, REMOVE_ACTION, {"resource": resource_id, "deleteData": delete_data})
 
 
 def delete_workflow(

@@ -14,6 +14,15 @@ from flagstone.sdk.hooks import PROJECT, Deps, hookimpl, hookspec
 from flagstone.sdk.kinds import EntityKind, RelationField
 from flagstone.sdk.permissions import Permission
 from flagstone.sdk.policies import Policy, PolicyCase
+from flagstone.sdk.resources import (
+    DriverContext,
+    ResourceDefinition,
+    ResourceDriver,
+    ResourcePlan,
+    ResourceRequest,
+    ResourceStatus,
+    ResourceType,
+)
 from flagstone.sdk.runtimes import (
     DeploymentSpec,
     ProcessHost,
@@ -48,6 +57,7 @@ __all__ = [
     "CommandLimits",
     "DeploymentSpec",
     "Deps",
+    "DriverContext",
     "EntityKind",
     "EntitySource",
     "FileStat",
@@ -73,6 +83,12 @@ __all__ = [
     "ProcessLimits",
     "RelationField",
     "Rendered",
+    "ResourceDefinition",
+    "ResourceDriver",
+    "ResourcePlan",
+    "ResourceRequest",
+    "ResourceStatus",
+    "ResourceType",
     "RolloutFailed",
     "RunningProcess",
     "Runtime",

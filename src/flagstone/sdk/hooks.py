@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flagstone.sdk.forms import FormField
     from flagstone.sdk.kinds import EntityKind
     from flagstone.sdk.policies import Policy
+    from flagstone.sdk.resources import ResourceDriver, ResourceType
     from flagstone.sdk.runtimes import Runtime
     from flagstone.sdk.slices import Slice
     from flagstone.sdk.sources import EntitySource
@@ -75,6 +76,16 @@ def flagstone_register_policies(deps: Deps) -> Iterable[Policy]:
 @hookspec
 def flagstone_register_runtimes(deps: Deps) -> Iterable[Runtime]:
     """What executes workloads."""
+
+
+@hookspec
+def flagstone_register_resource_types(deps: Deps) -> Iterable[ResourceType]:
+    """What software may ask for beside itself: databases, volumes, secrets."""
+
+
+@hookspec
+def flagstone_register_resource_drivers(deps: Deps) -> Iterable[ResourceDriver]:
+    """What makes resources of some types."""
 
 
 @hookspec

@@ -13,6 +13,7 @@ from flagstone.builtin.http_gateway.approvals import HttpApprovals
 from flagstone.builtin.http_gateway.batches import HttpBatches
 from flagstone.builtin.http_gateway.calls import told
 from flagstone.builtin.http_gateway.changes import HttpChangeRequests
+from flagstone.builtin.http_gateway.resources import HttpResources
 from flagstone.builtin.http_gateway.triggers import HttpTriggers
 from flagstone.contracts.actions import ActionSpec
 from flagstone.contracts.deployments import DeploymentView, EnvironmentView, LogLine
@@ -28,7 +29,7 @@ from flagstone.kernel.paging import Page
 _READER = system("portal")
 
 
-class HttpGateway(HttpApprovals, HttpBatches, HttpChangeRequests, HttpTriggers):
+class HttpGateway(HttpApprovals, HttpBatches, HttpChangeRequests, HttpResources, HttpTriggers):
     """See ``flagstone.contracts.gateway.RunGateway``."""
 
     def close(self) -> None:
