@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from flagstone.contracts.base import JSON, Wire
 from flagstone.contracts.runs import WorkflowDefinition
@@ -15,6 +16,7 @@ from flagstone.kernel.paging import Page
 MAX_ITEMS = 1_000
 """Entities of one batch."""
 MAX_AT_ONCE = 50
+MAX_SECRETS = 50
 
 BatchState = Literal["running", "paused", "stopped", "cancelling", "succeeded", "failed", "cancelled"]
 """``stopped``: so many runs failed that no more are started; a person decides. ``failed``: all ended, not all well."""
@@ -41,7 +43,7 @@ class NewBatchItem(Wire):
 
 
 class NewBatch(Wire):
-    """What starting one takes. Nothing of it is secret: nothing would keep it."""
+    """What starting one takes."""
 
     title: str = Field(min_length=1, max_length=200)
     workflow: WorkflowDefinition
@@ -54,6 +56,15 @@ class NewBatch(Wire):
     """No more runs are started once so many failed; 0: never."""
     idempotency_key: str | None = Field(default=None, max_length=200)
     """The same key of the same actor gives the same batch."""
+    secrets: dict[str, SecretStr] = Field(default_factory=dict, max_length=MAX_SECRETS)
+    """Given to every run. They are in the vault until the batch has ended; nothing else of it holds their values."""
+
+
+class BatchChange(Wire):
+    """What may come along with a verb."""
+
+    secrets: dict[str, SecretStr] = Field(default_factory=dict, max_length=MAX_SECRETS)
+    """With ``retry``: in place of those that it had, or again after they were deleted."""
 
 
 class BatchCounts(Wire):
@@ -102,6 +113,10 @@ class BatchView(Wire):
     """Who started it: its runs act as this person, with the role that they have then."""
     created_at: datetime
     ended_at: datetime | None = None
+    secrets: tuple[str, ...] = ()
+    """Names of those that its runs are given."""
+    secrets_kept: bool = False
+    """Whether their values are still there; else a retry needs them again."""
     may_change: bool = False
     """Whether the one who looks may pause, continue, cancel and retry it."""
 
@@ -151,5 +166,11 @@ class BatchDoor(Protocol):
     def start_batch(self, wanted: NewBatch, actor: Principal) -> BatchView:
         """Start one that acts as this person. Raises Invalid with every entity whose inputs are wrong."""
 
-    def change_batch(self, batch_id: str, verb: BatchVerb, actor: Principal) -> BatchView:
-        """Pause, continue or cancel it, or start the failed ones again. Raises Conflict when that cannot be now."""
+    def change_batch(
+        self, batch_id: str, verb: BatchVerb, actor: Principal, secrets: Mapping[str, SecretStr] | None = None
+    ) -> BatchView:
+        """Pause, continue or cancel it, or start the failed ones again, with other ``secrets`` if some are given.
+
+        Raises Conflict when that cannot be now, Invalid (``batches.secrets_needed``) when its secrets are deleted and
+        were not given again.
+        """

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+
 from flagstone.contracts.approvals import ApprovalQuery, ApprovalVerdict, ApprovalView
 from flagstone.contracts.batches import BatchItemView, BatchState, BatchVerb, BatchView, ItemState, NewBatch
 from flagstone.contracts.plans import Plan
@@ -94,7 +98,9 @@ class NoBatches(Nobody):
         """Refuses."""
         raise self._refuse()
 
-    def change_batch(self, batch_id: str, verb: BatchVerb, actor: Principal) -> BatchView:
+    def change_batch(
+        self, batch_id: str, verb: BatchVerb, actor: Principal, secrets: Mapping[str, SecretStr] | None = None
+    ) -> BatchView:
         """Refuses."""
         raise self._refuse()
 

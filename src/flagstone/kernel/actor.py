@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 PrincipalKind = Literal["user", "service", "run", "system", "anonymous"]
 Role = Literal["viewer", "developer", "maintainer", "admin"]
@@ -61,3 +61,26 @@ ANONYMOUS = Principal("anonymous", "anonymous", "anonymous")
 def system(name: str) -> Principal:
     """A principal for the product's own background work; its rows in the audit say which part acted."""
     return Principal("system", f"system:{name}", name, role="admin", via="system")
+
+
+def principal_to_dict(principal: Principal) -> dict[str, Any]:
+    """JSON of a principal, so that what somebody asked for is done for them even after a restart."""
+    body = asdict(principal)
+    body["groups"] = sorted(principal.groups)
+    body["scopes"] = sorted(principal.scopes) if principal.scopes is not None else None
+    return body
+
+
+def principal_from_dict(body: Mapping[str, Any]) -> Principal:
+    """The inverse of :func:`principal_to_dict`."""
+    scopes = body.get("scopes")
+    return Principal(
+        kind=body["kind"],
+        id=body["id"],
+        name=body["name"],
+        role=body.get("role"),
+        entity_ref=body.get("entity_ref"),
+        groups=frozenset(body.get("groups", ())),
+        scopes=frozenset(scopes) if scopes is not None else None,
+        via=body.get("via", "api"),
+    )

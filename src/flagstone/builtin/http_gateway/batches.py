@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
-from flagstone.builtin.http_gateway.calls import Calls
+from pydantic import SecretStr
+
+from flagstone.builtin.http_gateway.calls import Calls, revealed
 from flagstone.contracts.batches import BatchItemView, BatchState, BatchVerb, BatchView, ItemState, NewBatch
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
@@ -45,11 +48,15 @@ class HttpBatches(Calls):
 
     def start_batch(self, wanted: NewBatch, actor: Principal) -> BatchView:
         """Start one."""
-        return self._one(BatchView, _ALL, actor, method="POST", body=wanted.model_dump(mode="json"))
+        body = wanted.model_dump(mode="json") | {"secrets": revealed(wanted.secrets)}
+        return self._one(BatchView, _ALL, actor, method="POST", body=body)
 
-    def change_batch(self, batch_id: str, verb: BatchVerb, actor: Principal) -> BatchView:
+    def change_batch(
+        self, batch_id: str, verb: BatchVerb, actor: Principal, secrets: Mapping[str, SecretStr] | None = None
+    ) -> BatchView:
         """Pause, continue, cancel or retry it."""
-        return self._one(BatchView, f"{_path(batch_id)}/{verb}", actor, method="POST")
+        body = {"secrets": revealed(secrets)} if secrets else None
+        return self._one(BatchView, f"{_path(batch_id)}/{verb}", actor, method="POST", body=body)
 
 
 def _path(batch_id: str) -> str:

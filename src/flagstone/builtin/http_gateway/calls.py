@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import httpx
+from pydantic import SecretStr
 
 from flagstone.contracts.base import Wire
 from flagstone.contracts.claims import HEADER, sign_actor
@@ -59,6 +61,11 @@ class Calls:
         found = self._send("GET", path, actor, params=params)
         items = tuple(kind.model_validate(item) for item in found["items"])
         return Page(items, found.get("next_cursor"), found.get("total"))
+
+
+def revealed(secrets: Mapping[str, SecretStr]) -> dict[str, str]:
+    """Secrets as JSON: they travel in clear inside the (encrypted) connection, and nowhere else."""
+    return {name: value.get_secret_value() for name, value in secrets.items()}
 
 
 def told(content: bytes, status: int) -> FlagstoneError:

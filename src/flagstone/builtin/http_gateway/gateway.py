@@ -11,7 +11,7 @@ import httpx
 
 from flagstone.builtin.http_gateway.approvals import HttpApprovals
 from flagstone.builtin.http_gateway.batches import HttpBatches
-from flagstone.builtin.http_gateway.calls import told
+from flagstone.builtin.http_gateway.calls import revealed, told
 from flagstone.builtin.http_gateway.changes import HttpChangeRequests
 from flagstone.builtin.http_gateway.resources import HttpResources
 from flagstone.builtin.http_gateway.triggers import HttpTriggers
@@ -184,7 +184,4 @@ class HttpGateway(HttpApprovals, HttpBatches, HttpChangeRequests, HttpResources,
 
 
 def _reveal(request: RunRequest) -> dict[str, Any]:
-    """The request as JSON; its secrets travel in clear inside the (encrypted) connection, and nowhere else."""
-    body = request.model_dump(mode="json")
-    body["secrets"] = {name: value.get_secret_value() for name, value in request.secrets.items()}
-    return body
+    return request.model_dump(mode="json") | {"secrets": revealed(request.secrets)}

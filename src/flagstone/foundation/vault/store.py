@@ -62,6 +62,12 @@ class VaultStore:
         with self.db.read() as conn:
             return [SecretInfo(**row) for row in conn.execute(query).mappings()]
 
+    def named(self, prefix: str) -> list[SecretInfo]:
+        """Those whose names begin with a text; SQLite makes no difference between capitals and small letters here."""
+        query = select(*_INFO).where(secrets.c.name.startswith(prefix, autoescape=True)).order_by(secrets.c.name)
+        with self.db.read() as conn:
+            return [SecretInfo(**row) for row in conn.execute(query).mappings()]
+
     def save(self, envelope: Envelope, created_at: datetime, created_by: str) -> None:
         """Write a secret's newest version over the one before."""
         row: dict[str, Any] = _columns(envelope) | {"created_at": created_at, "created_by": created_by, "used_at": None}

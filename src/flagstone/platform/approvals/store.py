@@ -29,7 +29,7 @@ from flagstone.contracts.approvals import ApprovalRule, ApprovalState
 from flagstone.contracts.plans import Plan
 from flagstone.kernel.actor import Principal
 from flagstone.platform.approvals.model import ApprovalRecord, Decision, Delegation, asked_refs, refs_of, seat_of
-from flagstone.toolkit.db import Database, JsonText, UtcDateTime, insert_ignore
+from flagstone.toolkit.db import Database, JsonText, UtcDateTime, hold, insert_ignore
 
 metadata = MetaData()
 
@@ -171,8 +171,7 @@ class ApprovalStore:
         """Keep others from deciding it until the transaction ends; False when it is not pending any more."""
         where = (requests.c.id == approval_id, requests.c.state == "pending", requests.c.expires_at > now)
         with self.db.write() as conn:
-            changed = update(requests).where(*where).values(touched=requests.c.touched + 1)
-            return bool(conn.execute(changed).rowcount)
+            return hold(conn, requests.c.touched, *where)
 
     def turn(self, ids: Iterable[str], old: ApprovalState, new: ApprovalState, at: datetime) -> int:
         """Bring requests from one state to another; returns how many were still in the old one."""

@@ -7,7 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, status
 from pydantic import BaseModel
 
-from flagstone.contracts.batches import BatchItemView, BatchState, BatchVerb, BatchView, ItemState, NewBatch
+from flagstone.contracts.batches import (
+    BatchChange,
+    BatchItemView,
+    BatchState,
+    BatchVerb,
+    BatchView,
+    ItemState,
+    NewBatch,
+)
 from flagstone.kernel.actor import Principal
 from flagstone.platform.batches.permissions import READ, START
 from flagstone.platform.batches.service import BatchService
@@ -68,8 +76,11 @@ def router(service: BatchService) -> APIRouter:
         return BatchItemList(items=list(page.items), next_cursor=page.next_cursor)
 
     @routes.post("/{batch_id}/{verb}", summary="Pause, continue, cancel or retry a batch")
-    def change_batch(batch_id: str, verb: BatchVerb, actor: Reader) -> BatchView:
-        """``retry`` starts what failed or was cancelled again; ``continue`` goes on after a pause or a stop."""
-        return service.change(batch_id, verb, actor)
+    def change_batch(batch_id: str, verb: BatchVerb, actor: Reader, body: BatchChange | None = None) -> BatchView:
+        """``retry`` starts what failed or was cancelled again; ``continue`` goes on after a pause or a stop.
+
+        A retry may be given other ``secrets``, and needs them when those of before were deleted.
+        """
+        return service.change(batch_id, verb, actor, body.secrets if body else None)
 
     return routes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from flagstone.foundation.events import EventLog
 from flagstone.platform.batches.service import Driver
@@ -14,6 +15,7 @@ log = logging.getLogger("flagstone.batches")
 TOPIC = "batches"
 """Notified when there is something to do at once."""
 _LOOK = 2.0
+_TIDY_EVERY = 60.0
 _PAUSE_AFTER_FAILURE = 5.0
 
 
@@ -45,8 +47,12 @@ class BatchJob:
             thread.join(10)
 
     def _look(self) -> None:
+        tidy_at = 0.0
         while not self._stopped.is_set():
             try:
+                if time.monotonic() >= tidy_at:
+                    self._driver.tidy()
+                    tidy_at = time.monotonic() + _TIDY_EVERY
                 if not self._driver.sweep():
                     self._signals.wait(TOPIC, _LOOK)
             except Exception:

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+from pydantic import SecretStr
+
 from flagstone.contracts.batches import BatchCounts, BatchItemView, BatchState, ItemState
 from flagstone.contracts.runs import RunRequest, WorkflowDefinition
 from flagstone.kernel.actor import Principal
 
 ACTIVE: tuple[ItemState, ...] = ("starting", "queued", "running", "waiting", "unknown")
 """States of an item that takes one of the places ``at_once``."""
+FINAL: frozenset[str] = frozenset({"succeeded", "cancelled"})
+"""States of a batch after which nothing of it can be started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,10 @@ class Batch:
     known_here: bool
     created_at: datetime
     ended_at: datetime | None = None
+    secrets: tuple[str, ...] = ()
+    """Names of those that each run is given."""
+    secrets_kept: bool = False
+    """Whether their values shall be in the vault: those of any other batch are deleted when they are found there."""
 
     def following(self, counts: BatchCounts) -> BatchState:
         """The state that these counts lead to."""
@@ -71,12 +79,13 @@ class Item:
     claimed_at: datetime | None = None
     ended_at: datetime | None = None
 
-    def request(self, batch: Batch) -> RunRequest:
+    def request(self, batch: Batch, secrets: Mapping[str, SecretStr] | None = None) -> RunRequest:
         """Its run. The key makes it one run, however often it is asked for."""
         changes = {"title": self.title or batch.workflow.title, "entities": dict(self.entities)}
         return RunRequest(
             workflow=batch.workflow.model_copy(update=changes),
             inputs=dict(self.inputs),
+            secrets=dict(secrets or {}),
             subjects=(self.subject,),
             owner=self.owner,
             trigger="batch",

@@ -8,10 +8,12 @@ from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PlatformAudit
 from flagstone.foundation.events import PlatformEvents
 from flagstone.foundation.identity import IdentityService, Makers
+from flagstone.foundation.vault import VaultService
 from flagstone.platform.batches import api
 from flagstone.platform.batches.jobs import TOPIC, BatchJob
 from flagstone.platform.batches.permissions import PERMISSIONS
-from flagstone.platform.batches.service import BatchService, Driver
+from flagstone.platform.batches.service import BatchSecrets, BatchService, Driver
+from flagstone.platform.batches.settings import BatchesSettings
 from flagstone.platform.batches.store import BatchStore
 from flagstone.platform.runs import RunService
 from flagstone.platform.workflows import WorkflowService
@@ -26,11 +28,13 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     store = BatchStore(deps.get(PlatformDatabase))
     audit, events, signals = deps.get(PlatformAudit), deps.get(PlatformEvents), deps.get(Signals)
     workflows, makers = deps.get(WorkflowService), Makers(deps.find(IdentityService))
-    driver = Driver(store, workflows, deps.get(RunService), makers, events=events, audit=audit)
+    secrets = BatchSecrets(deps.get(VaultService), deps.settings("batches", BatchesSettings))
+    driver = Driver(store, workflows, deps.get(RunService), makers, secrets, events=events, audit=audit)
     service = BatchService(
         store,
         workflows,
         makers,
+        secrets,
         access=deps.get(AccessService),
         audit=audit,
         events=events,

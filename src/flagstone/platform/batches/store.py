@@ -27,9 +27,9 @@ from sqlalchemy import (
 
 from flagstone.contracts.batches import BatchCounts
 from flagstone.contracts.runs import WorkflowDefinition
-from flagstone.kernel.actor import Principal
+from flagstone.kernel.actor import principal_from_dict, principal_to_dict
 from flagstone.platform.batches.model import ACTIVE, Batch, Item, counted
-from flagstone.toolkit.db import Database, JsonText, UtcDateTime, insert_ignore
+from flagstone.toolkit.db import Database, JsonText, UtcDateTime, hold, insert_ignore
 
 metadata = MetaData()
 
@@ -52,6 +52,8 @@ batches = Table(
     Column("turn", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
+    Column("secrets", JsonText, nullable=False, server_default="[]"),
+    Column("secrets_kept", Integer, nullable=False, server_default="0"),
     UniqueConstraint("actor", "idempotency_key", name="batches_batches_actor_key"),
     Index("batches_batches_state", "state", "id"),
 )
@@ -92,7 +94,8 @@ class BatchStore:
         row = {name: getattr(batch, name) for name in ("id", "title", "query", "state", "reason", "at_once")}
         row |= {name: getattr(batch, name) for name in ("stop_after_failures", "forgiven", "created_at", "ended_at")}
         row |= {"workflow": batch.workflow.model_dump(mode="json"), "known_here": int(batch.known_here), "turn": 0}
-        row |= {"principal": _principal_row(batch.principal), "actor": batch.principal.id, "idempotency_key": key}
+        row |= {"principal": principal_to_dict(batch.principal), "actor": batch.principal.id, "idempotency_key": key}
+        row |= {"secrets": list(batch.secrets), "secrets_kept": int(batch.secrets_kept)}
         with self.db.write() as conn:
             if not insert_ignore(conn, batches, row, key=("actor", "idempotency_key")):
                 return False
@@ -124,10 +127,8 @@ class BatchStore:
 
     def lock(self, batch_id: str) -> Batch | None:
         """One of them, that no other process changes or takes items of until the transaction ends."""
-        mine = update(batches).where(batches.c.id == batch_id).values(turn=batches.c.turn + 1).returning(*_BATCH)
         with self.db.write() as conn:
-            row = conn.execute(mine).mappings().first()
-        return _batch(row) if row else None
+            return self.get(batch_id) if hold(conn, batches.c.turn, batches.c.id == batch_id) else None
 
     def change(self, batch_id: str, **values: Any) -> None:
         """Change one."""
@@ -140,6 +141,12 @@ class BatchStore:
         waiting = select(items.c.batch_id).where(items.c.state.in_(ACTIVE))
         with self.db.read() as conn:
             return sorted(conn.execute(union(going, waiting)).scalars())
+
+    def failed_before(self, moment: datetime) -> list[str]:
+        """Ids of those that failed before a moment and whose secrets are kept."""
+        mine = (batches.c.state == "failed", batches.c.secrets_kept == 1, batches.c.ended_at < moment)
+        with self.db.read() as conn:
+            return list(conn.execute(select(batches.c.id).where(*mine)).scalars())
 
     def counts(self, batch_ids: Sequence[str]) -> dict[str, BatchCounts]:
         """How many items there are in each state, by batch."""
@@ -214,16 +221,9 @@ class BatchStore:
             return list(conn.execute(gone).scalars())
 
 
-def _principal_row(principal: Principal) -> dict[str, Any]:
-    scopes = None if principal.scopes is None else sorted(principal.scopes)
-    return asdict(principal) | {"groups": sorted(principal.groups), "scopes": scopes}
-
-
 def _batch(row: Any) -> Batch:
     found = dict(row)
-    person = found["principal"]
-    scopes = person["scopes"]
-    known = {"groups": frozenset(person["groups"]), "scopes": None if scopes is None else frozenset(scopes)}
-    found["principal"] = Principal(**{**person, **known})
+    found["principal"] = principal_from_dict(found["principal"])
     found["workflow"] = WorkflowDefinition.model_validate(found["workflow"])
-    return Batch(**{**found, "known_here": bool(found["known_here"])})
+    found |= {"known_here": bool(found["known_here"]), "secrets_kept": bool(found["secrets_kept"])}
+    return Batch(**{**found, "secrets": tuple(found["secrets"])})

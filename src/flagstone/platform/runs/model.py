@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -271,26 +271,3 @@ def to_link(item: Mapping[str, Any]) -> RunLink:
     texts = {key: str(item[key]) for key in ("title", "url", "icon") if item.get(key)}
     ref = item.get("entityRef") or item.get("entity_ref")
     return RunLink(entity_ref=str(ref) if ref else None, title=texts.pop("title", ""), **texts)
-
-
-def principal_to_dict(principal: Principal) -> dict[str, Any]:
-    """JSON of a principal, so that a run acts for the one who asked even after a restart."""
-    body = asdict(principal)
-    body["groups"] = sorted(principal.groups)
-    body["scopes"] = sorted(principal.scopes) if principal.scopes is not None else None
-    return body
-
-
-def principal_from_dict(body: Mapping[str, Any]) -> Principal:
-    """The inverse of :func:`principal_to_dict`."""
-    scopes = body.get("scopes")
-    return Principal(
-        kind=body["kind"],
-        id=body["id"],
-        name=body["name"],
-        role=body.get("role"),
-        entity_ref=body.get("entity_ref"),
-        groups=frozenset(body.get("groups", ())),
-        scopes=frozenset(scopes) if scopes is not None else None,
-        via=body.get("via", "api"),
-    )

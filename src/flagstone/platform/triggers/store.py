@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, delete, insert, select, update
 
 from flagstone.contracts.runs import RunRequest
-from flagstone.kernel.actor import Principal
+from flagstone.kernel.actor import principal_from_dict, principal_to_dict
 from flagstone.platform.triggers.model import Fired, Trigger
 from flagstone.toolkit.db import Database, JsonText, UtcDateTime, upsert
 
@@ -142,21 +142,12 @@ def _row(trigger: Trigger) -> dict[str, Any]:
     row = {name: getattr(trigger, name) for name in triggers.c.keys()}  # noqa: SIM118  columns, not a dict
     row["conditions"] = dict(trigger.conditions)
     row["request"] = trigger.request.model_dump(mode="json", exclude={"secrets"})
-    person = asdict(trigger.principal)
-    row["principal"] = person | {
-        "groups": sorted(trigger.principal.groups),
-        "scopes": None if trigger.principal.scopes is None else sorted(trigger.principal.scopes),
-    }
+    row["principal"] = principal_to_dict(trigger.principal)
     return row | {"known_here": int(trigger.known_here), "paused": int(trigger.paused)}
 
 
 def _trigger(row: Any) -> Trigger:
     found = dict(row)
-    person = found["principal"]
-    scopes = person["scopes"]
-    groups = frozenset(person["groups"])
-    found["principal"] = Principal(
-        **{**person, "groups": groups, "scopes": None if scopes is None else frozenset(scopes)}
-    )
+    found["principal"] = principal_from_dict(found["principal"])
     found["request"] = RunRequest.model_validate(found["request"])
     return Trigger(**{**found, "known_here": bool(found["known_here"]), "paused": bool(found["paused"])})

@@ -10,6 +10,7 @@ Dialect differences live here and nowhere else.
 
 from flagstone.toolkit.db.claims import NameClaim
 from flagstone.toolkit.db.database import Database
+from flagstone.toolkit.db.hold import hold
 from flagstone.toolkit.db.migrate import MigrationSource, migrate
 from flagstone.toolkit.db.order import append_lock
 from flagstone.toolkit.db.rooms import HomeDatabase, PlatformDatabase, PortalDatabase
@@ -26,6 +27,7 @@ __all__ = [
     "PortalDatabase",
     "UtcDateTime",
     "append_lock",
+    "hold",
     "insert_ignore",
     "migrate",
     "upsert",

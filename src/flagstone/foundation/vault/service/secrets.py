@@ -69,6 +69,10 @@ class VaultService:
         found = self._store.infos(after, size + 1)
         return Page(tuple(found[:size]), encode_cursor(found[size - 1].name) if len(found) > size else None)
 
+    def under(self, prefix: str) -> tuple[SecretInfo, ...]:
+        """Secrets whose names begin with a text, without their values: those that a part of the product keeps."""
+        return tuple(info for info in self._store.named(prefix) if info.name.startswith(prefix))
+
     def rotate_key(self, new: VaultKey, *, actor: Principal = _SYSTEM) -> int:
         """Wrap every secret with another key, all or none; returns how many. Put the new key in place afterwards.
 

@@ -6,6 +6,7 @@ import base64
 import os
 import stat
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,16 @@ from pydantic import SecretStr
 from sqlalchemy import select, text, update
 
 from flagstone.foundation.audit import AuditQuery
-from flagstone.foundation.vault import VaultKey, VaultService, load_key
+from flagstone.foundation.vault import SecretBundles, VaultKey, VaultService, load_key
 from flagstone.foundation.vault.store import metadata, secrets
+from flagstone.kernel.actor import Principal
+from flagstone.kernel.clock import utc_now
 from flagstone.kernel.errors import Invalid, NotFound, Unavailable
+from flagstone.kernel.ids import new_id
 from flagstone.testing.databases import schema_differences
 from flagstone.testing.foundation import Foundation
 
+ADA = Principal("user", "user:ada", "Ada")
 CANARY = "CANARY-b5d1f0-hunter2"
 
 
@@ -208,3 +213,20 @@ def test_a_key_file_that_cannot_be_written_says_which(tmp_path):
         load_key(SecretStr(""), tmp_path / "file" / "vault.key")
     assert str(tmp_path) in str(caught.value)
     assert Path(tmp_path / "file").read_text() == ""
+
+
+def test_the_secrets_of_one_thing_are_kept_found_and_deleted_together(foundation, vault):
+    bundles, ident, other = SecretBundles(vault, "runs"), new_id(), new_id()
+    names = bundles.store(ident, {"b c": SecretStr("2"), "a": SecretStr("1"), "none": SecretStr("")}, ADA)
+    assert names == ("a", "b c")
+    names = bundles.store(ident, {"Z": SecretStr("9"), "a": SecretStr("7")}, ADA, known=names)
+    assert names == ("a", "b c", "Z")
+    assert bundles.read(ident, names, ADA, "run 1") == {"a": "7", "b c": "2", "Z": "9"}
+    bundles.store(other, {"a": SecretStr("5")}, ADA)
+    for name in ("runs/by-hand/0", "Runs/x", "runs_/y"):
+        put(vault, name)
+    assert sorted(bundles.older_than(utc_now() + timedelta(hours=1))) == sorted([ident, other])
+    assert bundles.older_than(utc_now() - timedelta(hours=1)) == []
+    bundles.discard(ident)
+    assert bundles.read(ident, names, ADA, "run 1") == {}
+    assert {info.name for info in vault.list().items} == {f"runs/{other}/0", "runs/by-hand/0", "Runs/x", "runs_/y"}

@@ -2,5 +2,6 @@
 
 from flagstone.platform.batches.service.batches import BatchService
 from flagstone.platform.batches.service.driving import Driver
+from flagstone.platform.batches.service.secrets import BatchSecrets
 
-__all__ = ["BatchService", "Driver"]
+__all__ = ["BatchSecrets", "BatchService", "Driver"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from pydantic import SecretStr
 
 from flagstone.contracts.batches import (
     BatchCounts,
@@ -29,6 +31,7 @@ from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cur
 from flagstone.platform.batches.model import Batch, Item
 from flagstone.platform.batches.permissions import CHANGE, READ, START
 from flagstone.platform.batches.service.driving import announce
+from flagstone.platform.batches.service.secrets import BatchSecrets
 from flagstone.platform.batches.store import BatchStore
 from flagstone.platform.workflows import WorkflowService
 
@@ -45,6 +48,7 @@ class BatchService:
         store: BatchStore,
         workflows: WorkflowService,
         makers: Makers,
+        secrets: BatchSecrets,
         *,
         access: AccessService,
         audit: AuditLog,
@@ -55,6 +59,7 @@ class BatchService:
         self._store = store
         self._workflows = workflows
         self._makers = makers
+        self._secrets = secrets
         self._access = access
         self._audit = audit
         self._events = events
@@ -104,8 +109,8 @@ class BatchService:
     def start(self, wanted: NewBatch, actor: Principal) -> BatchView:
         """Store one and have it driven; the same key of the same actor gives the batch it gave before.
 
-        Raises Invalid (``batches.bad_items``) with every entity whose inputs are wrong, before anything is started;
-        Denied.
+        Raises Invalid (``batches.bad_items``) with every entity whose inputs are wrong, or ``batches.bad_secrets``,
+        before anything is started; Denied.
         """
         self._access.check(actor, START, resource=wanted.workflow.template_ref or wanted.workflow.name)
         known = self._known(wanted, actor)
@@ -113,20 +118,37 @@ class BatchService:
             return self._seen(known, actor)
         batch = self._new(wanted, actor)
         members = [_item(batch.id, number, item) for number, item in enumerate(wanted.items)]
-        self._check(batch, members)
-        with self._store.db.write():
-            if self._store.add(batch, members, wanted.idempotency_key):
-                detail = {"title": batch.title, "template": batch.workflow.template_ref, "entities": len(members)}
-                self._audit.record(actor, START, f"batch:{batch.id}", detail=detail)
-                announce(self._events, batch, "running", self._counts(batch), actor.id)
-                self._store.db.after_commit(self._wake)
+        self._secrets.check(batch, wanted.secrets)
+        self._check(batch, members, wanted.secrets)
+        # Before the batch is there: whoever drives it must find them.
+        with self._secrets.stored(batch, wanted.secrets, actor) as batch:
+            if not self._add(batch, members, wanted.idempotency_key, actor):
+                self._secrets.drop(batch.id)
         return self._seen(self._known(wanted, actor) or batch, actor)
 
-    def change(self, batch_id: str, verb: BatchVerb, actor: Principal) -> BatchView:
-        """Pause, continue or cancel it, or start the failed ones again. Raises Conflict, Denied, NotFound."""
+    def _add(self, batch: Batch, members: Sequence[Item], key: str | None, actor: Principal) -> bool:
+        with self._store.db.write():
+            if not self._store.add(batch, members, key):
+                return False
+            detail = {"title": batch.title, "template": batch.workflow.template_ref, "entities": len(members)}
+            self._audit.record(actor, START, f"batch:{batch.id}", detail=detail)
+            announce(self._events, batch, "running", self._counts(batch), actor.id)
+            self._store.db.after_commit(self._wake)
+        return True
+
+    def change(
+        self, batch_id: str, verb: BatchVerb, actor: Principal, secrets: Mapping[str, SecretStr] | None = None
+    ) -> BatchView:
+        """Pause, continue or cancel it, or start the failed ones again. Raises Conflict, Denied, NotFound.
+
+        ``secrets`` are for a retry: in place of those that it had, or again after they were deleted; raises Invalid
+        (``batches.secrets_needed``) when they are and were not given.
+        """
         batch = self._need(batch_id)
         if not self._may_change(batch, actor):
             self._access.check(actor, CHANGE, resource=f"batch:{batch_id}")
+        if secrets and verb != "retry":
+            raise Invalid("batches.secrets_for_retry", f"Secrets are for a retry, not for {verb}.")
         with self._store.db.write():
             batch = self._store.lock(batch_id) or batch
             values = self._values(batch, verb)
@@ -136,6 +158,7 @@ class BatchService:
                 again = {"state": "pending", "error": "", "ended_at": None}
                 if not self._store.move_all(batch_id, ("failed", "cancelled"), **again):
                     raise _not_now(batch, "Nothing of it failed.")
+                values |= self._secrets.again(batch, secrets or {}, actor)
             self._store.change(batch_id, **values)
             self._audit.record(actor, CHANGE, f"batch:{batch_id}", detail={"verb": verb})
             announce(self._events, batch, values["state"], self._counts(batch), actor.id)
@@ -177,13 +200,13 @@ class BatchService:
             created_at=self._now(),
         )
 
-    def _check(self, batch: Batch, members: Sequence[Item]) -> None:
+    def _check(self, batch: Batch, members: Sequence[Item], secrets: Mapping[str, SecretStr]) -> None:
         """What is wrong with the inputs is told before anything starts."""
         seen = Counter(item.subject for item in members)
         problems = [Problem("it is there twice", field=ref) for ref, number in seen.items() if number > 1]
         for item in members:
             try:
-                self._workflows.check(item.request(batch))
+                self._workflows.check(item.request(batch, secrets))
             except FlagstoneError as error:
                 told = "; ".join(str(problem) for problem in error.problems) or error.message
                 problems.append(Problem(told[:500], field=item.subject))
@@ -234,6 +257,8 @@ class BatchService:
             actor_name=batch.principal.name,
             created_at=batch.created_at,
             ended_at=batch.ended_at,
+            secrets=batch.secrets,
+            secrets_kept=batch.secrets_kept,
             may_change=self._may_change(batch, actor),
         )
 

@@ -8,7 +8,11 @@ row of the batch, and the key of each run makes a start that is repeated harmles
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
+
+from pydantic import SecretStr
 
 from flagstone.contracts.batches import BATCH_ENDED, BatchCounts
 from flagstone.contracts.events import Event
@@ -19,8 +23,9 @@ from flagstone.foundation.identity import Makers
 from flagstone.kernel.actor import system
 from flagstone.kernel.clock import Now, utc_now
 from flagstone.kernel.errors import Conflict, FlagstoneError, Temporary, Unavailable
-from flagstone.platform.batches.model import ACTIVE, Batch, Item, state_of_run
+from flagstone.platform.batches.model import ACTIVE, FINAL, Batch, Item, state_of_run
 from flagstone.platform.batches.permissions import CHANGE
+from flagstone.platform.batches.service.secrets import BatchSecrets, needed
 from flagstone.platform.batches.store import BatchStore
 from flagstone.platform.runs import RunService
 from flagstone.platform.workflows import WorkflowService
@@ -44,6 +49,7 @@ class Driver:
         workflows: WorkflowService,
         runs: RunService,
         makers: Makers,
+        secrets: BatchSecrets,
         *,
         events: EventLog,
         audit: AuditLog,
@@ -53,6 +59,7 @@ class Driver:
         self._workflows = workflows
         self._runs = runs
         self._makers = makers
+        self._secrets = secrets
         self._events = events
         self._audit = audit
         self._now = now
@@ -79,6 +86,23 @@ class Driver:
             for batch_id in self._store.skip_subject(ref, "It was unregistered meanwhile.", self._now()):
                 self.drive(batch_id)
 
+    def tidy(self) -> None:
+        """Drop secrets that nothing needs any more: of a batch that failed long ago, and what a killed process left."""
+        now = self._now()
+        for batch_id in self._store.failed_before(self._secrets.kept_since(now)):
+            with self._store.db.write():
+                batch = self._store.lock(batch_id)
+                # Somebody may have retried it in the meantime.
+                if batch is not None and batch.state == "failed":
+                    self._store.change(batch_id, secrets_kept=0)
+                    self._store.db.after_commit(partial(self._secrets.drop, batch_id))
+        for batch_id in self._secrets.left(now):
+            with self._store.db.write():
+                # Under the row, so that those that a retry is being given are not taken away.
+                batch = self._store.lock(batch_id)
+                if batch is None or not batch.secrets_kept:
+                    self._secrets.drop(batch_id)
+
     def drive(self, batch_id: str) -> int:
         """Bring one batch up to date; returns how many runs were started."""
         self._mirror(self._store.members(batch_id, ACTIVE, -1, _MANY))
@@ -89,7 +113,8 @@ class Driver:
             self._end(batch)
             self._turn(batch_id)
             return 0
-        started = sum(self._start(batch, item) for item in taken)
+        secrets = self._secrets.read(batch) if taken else {}
+        started = sum(self._start(batch, item, secrets) for item in taken)
         if len(taken) > started:
             # What could not be started at all may have been one failure too many, or have made room.
             self._turn(batch_id, take=False)
@@ -127,15 +152,18 @@ class Driver:
         reason = f"{counts.failed} of {counts.total} failed." if state == "stopped" else ""
         ended = self._now() if state in BATCH_ENDED else None
         self._store.change(batch.id, state=state, reason=reason, ended_at=ended)
+        if state in FINAL and batch.secrets_kept:
+            self._store.change(batch.id, secrets_kept=0)
+            self._store.db.after_commit(partial(self._secrets.drop, batch.id))
         self._audit.record(system("batches"), CHANGE, f"batch:{batch.id}", detail={"state": state})
         announce(self._events, batch, state, counts)
         found = self._store.get(batch.id)
         assert found is not None
         return found
 
-    def _start(self, batch: Batch, item: Item) -> bool:
+    def _start(self, batch: Batch, item: Item, secrets: Mapping[str, SecretStr]) -> bool:
         try:
-            run = self._run_of(batch, item)
+            run = self._run_of(batch, item, secrets)
         except _LATER as error:
             log.warning("%s of batch %s could not be started and is tried again: %s", item.subject, batch.id, error)
             return False
@@ -148,13 +176,16 @@ class Driver:
         state = state_of_run(run.state)
         return self._store.move(item, ("starting",), state=state, run_id=run.id, run_number=run.number, ended_at=ended)
 
-    def _run_of(self, batch: Batch, item: Item) -> RunView:
+    def _run_of(self, batch: Batch, item: Item, secrets: Mapping[str, SecretStr]) -> RunView:
         """Its one run: started, or going on where it failed."""
+        lost = [name for name in batch.secrets if name not in secrets]
+        if lost:
+            raise needed(batch, lost)
         maker = self._makers.today(batch.principal, known_here=batch.known_here, via="batch")
         if item.run_id is None:
-            return self._workflows.submit(item.request(batch), maker)
+            return self._workflows.submit(item.request(batch, secrets), maker)
         try:
-            return self._runs.retry(item.run_id, maker)
+            return self._runs.retry(item.run_id, maker, secrets=secrets)
         except Conflict as error:
             if error.code != "runs.not_retryable":
                 raise
@@ -172,7 +203,7 @@ class Driver:
 
     def _unwritten(self, batch: Batch, item: Item) -> str | None:
         """The run of an item that a process started and died before it wrote that down; without one it is skipped."""
-        known = self._runs.known(self._workflows.check(item.request(batch)), batch.principal)
+        known = self._runs.known(self._workflows.check(item.request(batch), complete=False), batch.principal)
         if known is not None:
             self._store.move(item, ("starting",), state="running", run_id=known.id, run_number=known.number)
             return known.id

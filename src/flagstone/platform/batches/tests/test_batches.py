@@ -18,12 +18,14 @@ import flagstone.platform.batches as slice_
 from flagstone.contracts.batches import NewBatch
 from flagstone.contracts.gateway import RunQuery
 from flagstone.foundation.identity import Makers
+from flagstone.foundation.vault import VaultKey, VaultService
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound, Unavailable
 from flagstone.platform.batches import PERMISSIONS, BatchService
-from flagstone.platform.batches.service import Driver
+from flagstone.platform.batches.service import BatchSecrets, Driver
+from flagstone.platform.batches.settings import BatchesSettings
 from flagstone.platform.batches.store import BatchStore, metadata
-from flagstone.platform.runs.tests.harness import Harness, Speak, lines
+from flagstone.platform.runs.tests.harness import Harness, Speak, append, lines
 from flagstone.platform.workflows import PERMISSIONS as PLANS
 from flagstone.platform.workflows import WorkflowService
 from flagstone.platform.workflows.service.planning import Planner
@@ -42,7 +44,7 @@ FAIL = {**STEP, "input": {"text": "x", "fail": "${{ parameters.fail }}"}}
 SCHEMA = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
 
 
-TARGET = {**STEP, "action": "count:target", "input": {"name": "${{ parameters.text }}"}}
+TARGET = {**STEP, "action": "count:target", "input": {"name": "${{ parameters.text }} ${{ secrets.key }}"}}
 MOOD = {**STEP, "action": "mood"}
 
 
@@ -55,6 +57,22 @@ class Mood(Speak):
         if inputs.text in (self.folder / "mood").read_text().split():
             raise ValueError("in no mood")
         return super().run(ctx, inputs)
+
+
+class Whisper(Mood):
+    """Writes down the secret that it is given, and says it where it should not."""
+
+    id = "whisper"
+
+    class Input(Speak.Input):
+        key: str
+
+    def run(self, ctx, inputs):
+        append(self.folder / "heard", f"{inputs.text} {inputs.key}")
+        ctx.log(f"the key is {inputs.key}")
+        if inputs.text in (self.folder / "mood").read_text().split():
+            raise ValueError(f"{inputs.key} is not good enough")
+        return self.Output(key=inputs.key)
 
 
 class World(Harness):
@@ -73,18 +91,21 @@ class World(Harness):
         accounts = SimpleNamespace(by_id=self.by_id)
         identity = SimpleNamespace(accounts=accounts, principal_of=lambda account, via: account.principal)
         self.makers = Makers(identity)
+        self.vault = VaultService(self.db, VaultKey(b"k" * 32), self.audit)
+        self.secrets = BatchSecrets(self.vault, BatchesSettings())
         self.store = BatchStore(self.db)
         self.driver = self.new_driver()
         self.batches = BatchService(
             self.store,
             self.workflows,
             self.makers,
+            self.secrets,
             access=self.access,
             audit=self.audit,
             events=self.outbox,
             now=self.now,
         )
-        return [Mood(self.folder)]
+        return [Mood(self.folder), Whisper(self.folder)]
 
     def mood(self, text):
         (self.folder / "mood").write_text(text)
@@ -103,6 +124,7 @@ class World(Harness):
             self.workflows,
             self.runs,
             self.makers,
+            self.secrets,
             events=self.outbox,
             audit=self.audit,
             now=self.now,
@@ -268,13 +290,6 @@ def test_a_thousand_entities_are_looked_at_page_by_page(world):
         world.make(1_001)
 
 
-def test_a_workflow_that_needs_secrets_is_refused_because_nothing_would_keep_them(world):
-    flow = {"name": "t", "title": "T", "steps": [STEP], "secrets_schema": {"required": ["key"]}}
-    with pytest.raises(Invalid) as refused:
-        world.make(2, workflow=flow)
-    assert "secret is missing" in refused.value.problems[0].message
-
-
 def test_killed_at_any_place_of_a_start_there_is_still_one_run_for_each(world, monkeypatch):
     """Before the run is asked for, and after it is there and not written down."""
     for owner, method in ((WorkflowService, "submit"), (BatchStore, "move")):
@@ -300,21 +315,21 @@ from flagstone.platform.batches.tests.test_batches import EVE, TARGET, World
 world = World(Path(sys.argv[1])).start()
 world.moment += timedelta(minutes=int(sys.argv[2]))
 there = world.batches.list(EVE).items
-made = there[0] if there else world.make(5, step=TARGET, at_once=3)
+made = there[0] if there else world.make(5, step=TARGET, at_once=3, secrets={"key": "hunter2"})
 moves = iter(range(int(sys.argv[3])))
 move = BatchStore.move
 BatchStore.move = lambda *given, **values: os._exit(137) if next(moves, None) is None else move(*given, **values)
-print(world.settle(made).state, len(world.runs_of(made)))
+print(world.settle(made).state, len(world.runs_of(made)), len(world.vault.under("batches/")))
 world.stop()
 """
 
 
 def test_a_process_that_is_killed_in_the_middle_leaves_a_batch_that_others_finish(tmp_path):
-    for turn, moves, code, said in ((1, 2, 137, ""), (2, 1_000, 0, "succeeded 5\n")):
+    for turn, moves, code, said in ((1, 2, 137, ""), (2, 1_000, 0, "succeeded 5 0\n")):
         command = [sys.executable, "-c", CHILD, str(tmp_path), str(turn), str(moves)]
         done = subprocess.run(command, timeout=60, check=False, capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (code, said), done.stderr[-3000:]
-    assert sorted(line.split()[1] for line in lines(tmp_path / "ledger")) == [f"s{number}" for number in range(5)]
+    assert sorted(line.split()[1:] for line in lines(tmp_path / "ledger")) == [[f"s{n}", "hunter2"] for n in range(5)]
 
 
 def test_it_stops_when_too_many_fail_and_goes_on_when_somebody_says_so(world):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+
 from flagstone.contracts.batches import BatchItemView, BatchState, BatchVerb, BatchView, ItemState, NewBatch
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
@@ -44,6 +48,8 @@ class LocalBatches:
         """Start one."""
         return self._batches.start(wanted, actor)
 
-    def change_batch(self, batch_id: str, verb: BatchVerb, actor: Principal) -> BatchView:
+    def change_batch(
+        self, batch_id: str, verb: BatchVerb, actor: Principal, secrets: Mapping[str, SecretStr] | None = None
+    ) -> BatchView:
         """Pause, continue, cancel or retry it."""
-        return self._batches.change(batch_id, verb, actor)
+        return self._batches.change(batch_id, verb, actor, secrets)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,8 +143,10 @@ class Caller:
             outcome.error = Permanent("runs.no_undo", f"{call.action.id} cannot take this back: {error}")
         except FlagstoneError as error:
             outcome.error = error
-        except BaseException as error:
-            log.exception("the action %s failed in run %s", call.action.id, call.context.run_id)
+        except BaseException as error:  # noqa: BLE001  whatever it is, the step has failed
+            # Not by `exc_info`: an exception may quote a secret that the action was given.
+            told = active.masker.mask("".join(traceback.format_exception(error)))
+            log.error("the action %s failed in run %s\n%s", call.action.id, call.context.run_id, told)
             outcome.error = Permanent(
                 "runs.action_crashed",
                 f"The action {call.action.id} failed unexpectedly: {type(error).__name__}: {error}",

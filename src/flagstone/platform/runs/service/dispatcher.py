@@ -22,6 +22,7 @@ log = logging.getLogger("flagstone.runs")
 
 _HEAD_START = 0.5
 _TIDY_EVERY = 300.0
+_ABANDONED = timedelta(hours=1)
 """Most seconds between looks for workspaces to remove."""
 
 
@@ -156,6 +157,7 @@ class Dispatcher:
                 log.exception("run %s could not be tidied up", run.id)
                 continue
             self._runs.change(run.id, {"tidied": 1})
+        self._secrets.abandon(self._now() - _ABANDONED, lambda run_id: self._runs.get(run_id) is not None)
         if self._settings.keep_logs_days:
             old = self._now() - timedelta(days=self._settings.keep_logs_days)
             for run in self._runs.untidied(old, level=1):

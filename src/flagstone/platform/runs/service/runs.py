@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 from pydantic import SecretStr
 
@@ -290,9 +290,17 @@ class RunService:
         self._recorder.db.after_commit(self._dispatcher.wake)
         return True
 
-    def retry(self, ref: str, actor: Principal, *, from_step: str | None = None) -> RunView:
+    def retry(
+        self,
+        ref: str,
+        actor: Principal,
+        *,
+        from_step: str | None = None,
+        secrets: Mapping[str, SecretStr] | None = None,
+    ) -> RunView:
         """Go on from the first step that did not succeed, or from ``from_step``; finished steps before it are kept.
 
+        ``secrets`` take the place of those that it had, which may be deleted by now.
         Raises Conflict when the run has not ended or has succeeded, Invalid for a bad ``from_step``, Denied, NotFound.
         """
         record = self._readable(ref, actor)
@@ -307,6 +315,9 @@ class RunService:
                     hint="Only a run that failed, was cancelled or has an unknown outcome can be retried.",
                 )
             self._runs.change(record.id, {"undo": 0})
+            if secrets:
+                names = self._secrets.store(record.id, secrets, actor, known=record.secrets)
+                self._runs.change(record.id, {"secrets": list(names)})
             recorder.waits.drop(record.id)
             plan = plan_retry(record, recorder.steps.of(record.id), from_step)
             for step_id in plan.released:

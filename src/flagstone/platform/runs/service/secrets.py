@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from pydantic import SecretStr
 
-from flagstone.foundation.vault import VaultService
+from flagstone.foundation.vault import SecretBundles, VaultService
 from flagstone.kernel.actor import Principal
-from flagstone.kernel.errors import NotFound
 from flagstone.platform.runs.model import RunRecord
 
 
 class RunSecrets:
-    """Names in the vault are ``runs/<run id>/<number>``: what people call a secret need not be a name there."""
+    """One bundle of the vault for each run that has some."""
 
     def __init__(self, vault: VaultService) -> None:
-        self._vault = vault
+        self._bundles = SecretBundles(vault, "runs")
 
-    def store(self, run_id: str, secrets: Mapping[str, SecretStr], actor: Principal) -> tuple[str, ...]:
-        """Put the values into the vault; returns the names in order. Empty values are left out."""
-        names = tuple(sorted(name for name, value in secrets.items() if value.get_secret_value()))
-        for number, name in enumerate(names):
-            self._vault.put(_name(run_id, number), secrets[name], actor=actor)
-        return names
+    def store(
+        self, run_id: str, secrets: Mapping[str, SecretStr], actor: Principal, *, known: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """Put the values into the vault; returns the names in order, after those it has. Empty values are left out."""
+        return self._bundles.store(run_id, secrets, actor, known=known)
 
     def read(self, run: RunRecord) -> dict[str, str]:
         """The values by name, as far as they are still there."""
-        found: dict[str, str] = {}
-        for number, name in enumerate(run.secrets):
-            with contextlib.suppress(NotFound):
-                found[name] = self._vault.use(_name(run.id, number), actor=run.principal, purpose=f"run {run.number}")
-        return found
+        return self._bundles.read(run.id, run.secrets, run.principal, f"run {run.number}")
 
     def forget(self, run: RunRecord) -> None:
         """Delete them."""
@@ -40,10 +34,11 @@ class RunSecrets:
 
     def discard(self, run_id: str, names: Sequence[str]) -> None:
         """Delete the secrets of a run that was never stored."""
-        for number in range(len(names)):
-            with contextlib.suppress(NotFound):
-                self._vault.delete(_name(run_id, number))
+        if names:
+            self._bundles.discard(run_id)
 
-
-def _name(run_id: str, number: int) -> str:
-    return f"runs/{run_id}/{number}"
+    def abandon(self, moment: datetime, known: Callable[[str], bool]) -> None:
+        """Delete what was written before a moment for runs that are not there: somebody was killed before they were."""
+        for run_id in self._bundles.older_than(moment):
+            if not known(run_id):
+                self._bundles.discard(run_id)

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, Select, case, func, or_, select, update
 
 from flagstone.contracts.gateway import RunQuery
 from flagstone.contracts.runs import WorkflowDefinition
+from flagstone.kernel.actor import principal_from_dict, principal_to_dict
 from flagstone.kernel.errors import Conflict
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
-from flagstone.platform.runs.model import Dispatch, RunRecord, principal_from_dict, principal_to_dict
+from flagstone.platform.runs.model import Dispatch, RunRecord
 from flagstone.platform.runs.store.tables import counters, runs, steps, subjects
 from flagstone.toolkit.db import Database, insert_ignore
 

@@ -98,7 +98,8 @@ def _secrets(request: RunRequest, *, complete: bool) -> list[Problem]:
     fault = schema_fault(schema) if isinstance(schema, Mapping) else ([], "it is no object")
     if fault is not None:
         return [Problem(f"not a valid JSON Schema: {fault[1]}", field="workflow.secrets_schema")]
-    given = {name: value.get_secret_value() for name, value in request.secrets.items()}
+    # An empty one is never stored: it stands for a name whose value is not known here.
+    given = {name: text for name, value in request.secrets.items() if (text := value.get_secret_value())}
     return [
         Problem(fault.message, field=f"secrets.{fault.name}".rstrip("."))
         for fault in secret_faults(schema, given, complete=complete)

@@ -28,9 +28,12 @@ class WorkflowService:
         self._access.check(actor, PLAN)
         return self._planner.plan(checked(request, self._registry, complete=False), actor)
 
-    def check(self, request: RunRequest) -> RunRequest:
-        """The request as it would be started, with its defaults. Raises Invalid with everything that is wrong."""
-        return checked(request, self._registry)
+    def check(self, request: RunRequest, *, complete: bool = True) -> RunRequest:
+        """The request as it would be started, with its defaults. Raises Invalid with everything that is wrong.
+
+        Not ``complete``: secrets that are missing are not.
+        """
+        return checked(request, self._registry, complete=complete)
 
     def submit(self, request: RunRequest, actor: Principal) -> RunView:
         """Start a run.
