@@ -12,6 +12,7 @@ PLATFORM = (
     "batches",
     "repositories",
     "environments",
+    "resources",
     "deployments",
     "door",
 )

@@ -16,8 +16,8 @@ from flagstone.kernel.actor import Principal
 from flagstone.kernel.paging import Page
 
 REQUEST_ACTION = "flagstone:resource:request"
-"""Inputs: ``type``, ``class``, ``name``, ``environment``, ``entityRef``, ``owner``, ``params``; outputs: ``id``,
-``outputs`` (no secret one), ``secretNames``, ``state``."""
+"""Inputs: ``type``, ``class``, ``name``, ``environment``, ``entityRef``, ``owner``, ``params``,
+``adopt``; outputs: ``id``, ``outputs`` (no secret one), ``secretNames``."""
 REMOVE_ACTION = "flagstone:resource:remove"
 """Inputs: ``resource`` (its id), ``deleteData``; outputs: ``removed`` (in words, also where data is kept)."""
 

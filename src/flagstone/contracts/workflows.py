@@ -62,8 +62,9 @@ def request_resource_workflow(
     owner: str | None = None,
     resource_class: str = "default",
     params: Mapping[str, Any] | None = None,
+    adopt: bool = False,
 ) -> WorkflowDefinition:
-    """Ask for a resource; one that is there already is made to fit the params."""
+    """Ask for a resource; one that is there already is made to fit the params, and with ``adopt`` the definition."""
     inputs: dict[str, object] = {"type": type, "name": name, "environment": environment, "params": dict(params or {})}
     if resource_class != "default":
         inputs["class"] = resource_class
@@ -71,6 +72,8 @@ def request_resource_workflow(
         inputs["entityRef"] = entity_ref
     if owner:
         inputs["owner"] = owner
+    if adopt:
+        inputs["adopt"] = True
     definition = _single("request", title, REQUEST_ACTION, inputs)
     link = {"title": "Open the resource", "url": "/resources/${{ steps.request.output.id }}"}
     return definition.model_copy(update={"output": {"links": [link]}})

@@ -93,8 +93,10 @@ class ResourceRequest:
     """The outputs of an earlier provisioning, secret ones included; empty the first time. Keep what need not change."""
     secret: Callable[[str], str]
     """A secret of the vault by its name. Raises NotFound. Only to be called in provision, remove and status."""
+    hide: Callable[[str], str] = lambda value: value
+    """Say that a value is secret, at once when it is generated; returns it. What was hidden is masked ever after."""
     log: Callable[[str], None] = lambda _text: None
-    """A line for people in the log of the run. Secrets that were read are masked."""
+    """A line for people in the log of the run. Secrets that were read or hidden are masked."""
 
 
 @dataclass(frozen=True, slots=True)

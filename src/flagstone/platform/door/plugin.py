@@ -12,6 +12,7 @@ from flagstone.platform.door.permissions import PERMISSIONS
 from flagstone.platform.door.service import LocalGateway
 from flagstone.platform.environments import EnvironmentService
 from flagstone.platform.repositories import ChangeService, RepositoryService
+from flagstone.platform.resources import ResourceService
 from flagstone.platform.runs import ActionRegistry, ResolveService, RunService, WaitService
 from flagstone.platform.triggers import TriggerService
 from flagstone.platform.workflows import WorkflowService
@@ -36,6 +37,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         approvals=deps.get(ApprovalService),
         triggers=deps.get(TriggerService),
         batches=deps.get(BatchService),
+        resources=deps.get(ResourceService),
         events=deps.get(PlatformEvents),
         repo_hosts=elsewhere.names if elsewhere else (),
     )

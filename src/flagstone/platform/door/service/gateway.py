@@ -21,15 +21,17 @@ from flagstone.platform.deployments import DeploymentService
 from flagstone.platform.door.service.approvals import LocalApprovals
 from flagstone.platform.door.service.batches import LocalBatches
 from flagstone.platform.door.service.changes import LocalChangeRequests
+from flagstone.platform.door.service.resources import LocalResources
 from flagstone.platform.door.service.triggers import LocalTriggers
 from flagstone.platform.environments import EnvironmentService
 from flagstone.platform.repositories import ChangeService, RepositoryService
+from flagstone.platform.resources import ResourceService
 from flagstone.platform.runs import ActionRegistry, ResolveService, RunService, WaitService
 from flagstone.platform.triggers import TriggerService
 from flagstone.platform.workflows import WorkflowService
 
 
-class LocalGateway(LocalApprovals, LocalBatches, LocalChangeRequests, LocalTriggers):
+class LocalGateway(LocalApprovals, LocalBatches, LocalChangeRequests, LocalResources, LocalTriggers):
     """See ``flagstone.contracts.gateway.RunGateway``."""
 
     def __init__(
@@ -47,6 +49,7 @@ class LocalGateway(LocalApprovals, LocalBatches, LocalChangeRequests, LocalTrigg
         approvals: ApprovalService,
         triggers: TriggerService,
         batches: BatchService,
+        resources: ResourceService,
         events: PlatformEvents,
         repo_hosts: tuple[str, ...] = (),
     ) -> None:
@@ -62,6 +65,7 @@ class LocalGateway(LocalApprovals, LocalBatches, LocalChangeRequests, LocalTrigg
         self._approvals = approvals
         self._triggers = triggers
         self._batches = batches
+        self._resources = resources
         self._events = events
         self._repo_hosts = repo_hosts
 
