@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response, status
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SecretStr
 
 from flagstone.contracts.base import Wire
-from flagstone.contracts.batches import BatchView
+from flagstone.contracts.batches import MAX_SECRETS, BatchView
 from flagstone.foundation.access import permit
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Invalid
-from flagstone.portal.batches.model import Answers, BatchOptions, EntityQuery, Judged
+from flagstone.portal.batches.model import Answers, AskedSecret, BatchOptions, EntityQuery, Judged
 from flagstone.portal.batches.permissions import WRITE
 from flagstone.portal.batches.service import BatchPreviews
 
@@ -28,6 +28,8 @@ class BatchBody(BatchOptions):
     """Answers that are the same for all; they win over what an entity says."""
     from_entity: dict[str, str] = Field(default_factory=dict, max_length=100)
     """Field to a place in the entity, such as ``metadata.name``; besides what the form itself takes from it."""
+    secrets: dict[str, SecretStr] = Field(default_factory=dict, max_length=MAX_SECRETS)
+    """Given to every run. Not needed for a preview, which says which are asked for."""
     dry_run: bool = False
     """Only say what would be started; the answer is then a preview."""
     plans: bool = False
@@ -50,6 +52,15 @@ class PreviewItem(Wire):
     reasons: tuple[str, ...] = ()
 
 
+class SecretItem(Wire):
+    """A secret that the runs are to be given."""
+
+    name: str
+    title: str
+    help: str = ""
+    required: bool = False
+
+
 class BatchPreview(Wire):
     """What a batch would be of. ``digest`` stands for exactly this."""
 
@@ -57,6 +68,7 @@ class BatchPreview(Wire):
     valid: int
     digest: str
     items: tuple[PreviewItem, ...]
+    secrets: tuple[SecretItem, ...] = ()
 
 
 def _item(found: Judged) -> PreviewItem:
@@ -70,6 +82,10 @@ def _item(found: Judged) -> PreviewItem:
         verdict=found.word,
         reasons=found.reasons,
     )
+
+
+def _secret(item: AskedSecret) -> SecretItem:
+    return SecretItem(name=item.name, title=item.label, help=item.help, required=item.required)
 
 
 def router(previews: BatchPreviews) -> APIRouter:
@@ -87,12 +103,19 @@ def router(previews: BatchPreviews) -> APIRouter:
         """With ``dry_run`` a preview; its digest starts the batch, as long as it would still be the same."""
         path = previews.path(namespace, name)
         query = previews.narrowed(path, body.query)
-        preview = previews.prepare(principal, path, query, Answers(body.values, body.from_entity))
+        given = [name for name, value in body.secrets.items() if value.get_secret_value()]
+        preview = previews.prepare(principal, path, query, Answers(body.values, body.from_entity), given)
         if body.dry_run:
             response.status_code = status.HTTP_200_OK
             judged = [previews.judge(principal, item) if body.plans else Judged(item) for item in preview.candidates]
             items = tuple(_item(item) for item in judged)
-            return BatchPreview(count=len(items), valid=len(preview.valid), digest=preview.digest, items=items)
+            return BatchPreview(
+                count=len(items),
+                valid=len(preview.valid),
+                digest=preview.digest,
+                items=items,
+                secrets=tuple(_secret(item) for item in preview.secrets),
+            )
         if not body.digest:
             raise Invalid(
                 "batches.no_digest",
@@ -104,6 +127,7 @@ def router(previews: BatchPreviews) -> APIRouter:
             preview,
             BatchOptions(**body.model_dump(include=set(BatchOptions.model_fields))),
             digest=body.digest,
+            secrets=body.secrets,
             leave_out_invalid=body.leave_out_invalid,
             key=body.idempotency_key,
         )

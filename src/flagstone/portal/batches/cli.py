@@ -15,6 +15,7 @@ from flagstone.kernel.errors import Invalid
 from flagstone.kernel.refs import parse_ref
 from flagstone.toolkit.cli import session
 from flagstone.toolkit.cli.plans import read_values, types_of
+from flagstone.toolkit.cli.secrets import SecretOption, read_secrets
 from flagstone.toolkit.cli.session import AsJson, Session, Token, Url
 
 Ident = Annotated[str, typer.Argument(help="Id of the batch, as `flagstone batches list` shows it.")]
@@ -185,13 +186,17 @@ def start(
     at_once: Annotated[int, typer.Option(help="Runs that may be going at the same time.")] = 5,
     stop_after: Annotated[int, typer.Option(help="Start no more once so many failed; 0: never stop.")] = 1,
     leave_out: Annotated[bool, typer.Option("--leave-out", help="Leave out entities that cannot be run.")] = False,
+    secret: SecretOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Show its progress until it ends.")] = True,
     url: Url = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a golden path for each entity of a query: shows the preview, asks, follows the progress."""
+    """Run a golden path for each entity of a query: shows the preview, asks, follows the progress.
+
+    Secrets are given once, for all runs; those that are needed are asked for where there is a terminal.
+    """
     with session(url, token, as_json) as here:
         path, body = _asked(here, name, where, entity, without, search, values, set_, from_)
         found = here.client.post(path, {**body, "dry_run": True})
@@ -200,6 +205,7 @@ def start(
         if not yes and not as_json and sys.stdin.isatty() and not typer.confirm("Start these?", err=True):
             raise typer.Exit(1)
         body |= {"title": title, "at_once": at_once, "stop_after_failures": stop_after}
+        body["secrets"] = read_secrets(secret or (), found["secrets"])
         made = here.client.post(path, {**body, "digest": found["digest"], "leave_out_invalid": leave_out})
         _follow(here, made, follow=follow)
 
@@ -245,14 +251,23 @@ def cancel(ident: Ident, url: Url = None, token: Token = None, as_json: AsJson =
     _change(ident, "cancel", url, token, as_json=as_json)
 
 
-def retry(ident: Ident, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:
-    """Let the failed runs go on where they failed, and start the rest."""
-    _change(ident, "retry", url, token, as_json=as_json)
+def retry(
+    ident: Ident, secret: SecretOption = None, url: Url = None, token: Token = None, as_json: AsJson = False
+) -> None:
+    """Let the failed runs go on where they failed, and start the rest; with other secrets if some are given."""
+    with session(url, token, as_json) as here:
+        before = here.client.get(f"/api/v1/batches/{ident}")
+        again = () if before["secrets_kept"] else before["secrets"]
+        secrets = read_secrets(secret or (), [{"name": name, "required": True} for name in again])
+        _changed(here, here.client.post(f"/api/v1/batches/{ident}/retry", {"secrets": secrets}))
 
 
 def _change(ident: str, verb: str, url: str | None, token: str | None, *, as_json: bool) -> None:
     with session(url, token, as_json) as here:
-        found = here.client.post(f"/api/v1/batches/{ident}/{verb}")
-        if as_json:
-            here.out.json(found)
-        here.out.say(f"{found['title']} is {found['state']}.")
+        _changed(here, here.client.post(f"/api/v1/batches/{ident}/{verb}"))
+
+
+def _changed(here: Session, found: Mapping[str, Any]) -> None:
+    if here.out.as_json:
+        here.out.json(found)
+    here.out.say(f"{found['title']} is {found['state']}.")

@@ -25,11 +25,11 @@ def flagstone_register_slice(deps: Deps) -> Slice:
     reader = BatchReader(gateway, catalog, access)
     deps.provide(previews)
     deps.provide(reader)
-    making = web.Making(previews, deps.get(Pickers))
+    parts = web.Parts(previews, deps.get(Pickers), deps.get(Pages))
     return Slice(
         "batches",
         room="portal",
-        routers=[api.router(previews), web.router(making, reader, deps.get(Pages))],
+        routers=[api.router(previews), web.router(parts, reader)],
         permissions=PERMISSIONS,
         nav=[NavItem("batches", "Batches", "/batches", "layers", "Build", 23, READ)],
         templates=Path(__file__).parent / "templates",

@@ -19,7 +19,7 @@ from flagstone.portal.golden_paths.service import (
     check_text,
 )
 from flagstone.portal.golden_paths.web.bodies import read_pairs
-from flagstone.portal.golden_paths.web.wizard import PlanView, plan_files
+from flagstone.portal.golden_paths.web.plans import PlanView, plan_view
 
 __all__ = [
     "Case",
@@ -37,7 +37,7 @@ __all__ = [
     "golden_path",
     "judge_case",
     "judge_refusal",
-    "plan_files",
+    "plan_view",
     "read_cases",
     "read_pairs",
     "read_plan",

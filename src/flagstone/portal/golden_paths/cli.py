@@ -14,6 +14,7 @@ from flagstone.kernel.refs import parse_ref
 from flagstone.toolkit.cli import session
 from flagstone.toolkit.cli.follow import follow_run
 from flagstone.toolkit.cli.plans import read_values, show_plan, types_of
+from flagstone.toolkit.cli.secrets import SecretOption, asked_by, read_secrets
 from flagstone.toolkit.cli.session import AsJson, Token, Url
 
 
@@ -85,6 +86,7 @@ def run(
     values: Annotated[Path | None, typer.Option("--values", help="YAML or JSON file with values.")] = None,
     again: Annotated[int | None, typer.Option("--again", help="Begin with the answers of this run.")] = None,
     entity: Annotated[str | None, typer.Option(help="What a day-2 action is for, such as component:orders.")] = None,
+    secret: SecretOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Show the run until it ends.")] = True,
@@ -96,12 +98,15 @@ def run(
     with session(url, token, as_json) as here:
         path = f"/api/v1/templates/{_path(name)}"
         schema = here.client.get(path)
-        given = read_values(types_of([step["schema"] for step in schema.get("steps", [])]), values, set_ or [])
+        pages = [step["schema"] for step in schema.get("steps", [])]
+        given = read_values(types_of(pages), values, set_ or [])
+        secrets = read_secrets(secret or (), asked := asked_by(pages))
+        given |= {item["name"]: item["stars"] for item in asked if secrets.get(item["name"])}
         before = here.client.get(f"/api/v1/runs/{again}") if again else None
         if before:
             given = {**{key: item for key, item in before["inputs"].items() if not _starred(item)}, **given}
         about = {"entity": str(parse_ref(entity, default_kind="component"))} if entity else {}
-        plan = here.client.post(f"{path}/plan", {"values": given, **about})
+        plan = here.client.post(f"{path}/plan", {"values": given, "secrets": secrets, **about})
         if dry_run and as_json:
             here.out.json(plan)
             return
@@ -116,7 +121,7 @@ def run(
             return
         if not yes and not as_json and sys.stdin.isatty() and not typer.confirm("Go ahead?", err=True):
             raise typer.Exit(1)
-        body = {"values": given, "plan_digest": plan["digest"], **about}
+        body = {"values": given, "secrets": secrets, "plan_digest": plan["digest"], **about}
         body |= {"rerun_of": before["id"]} if before else {}
         follow_run(here, here.client.post(f"{path}/runs", body), follow=follow)
 

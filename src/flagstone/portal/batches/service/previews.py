@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+
+from pydantic import SecretStr
 
 from flagstone.contracts.batches import MAX_ITEMS, BatchView, NewBatch, NewBatchItem
 from flagstone.contracts.gateway import RunGateway
@@ -16,6 +18,7 @@ from flagstone.kernel.errors import Conflict, FlagstoneError, Invalid, NotFound,
 from flagstone.kernel.paging import MAX_LIMIT
 from flagstone.portal.batches.model import (
     Answers,
+    AskedSecret,
     BatchOptions,
     Candidate,
     EntityQuery,
@@ -25,9 +28,9 @@ from flagstone.portal.batches.model import (
     read_place,
 )
 from flagstone.portal.batches.permissions import WRITE
+from flagstone.portal.batches.service.secrets import SecretFields, check_secrets
 from flagstone.portal.catalog import CatalogService, EntityRow, FacetValue
 from flagstone.portal.golden_paths import GoldenPath, GoldenPathService, Prefills
-from flagstone.toolkit.web.forms import fields, flat, secret_faults
 
 FACETS = ("kinds", "owners", "types", "lifecycles", "tags")
 _SAMPLE = 5
@@ -131,7 +134,8 @@ class BatchPreviews:
 
     def faults(self, path: GoldenPath, values: Mapping[str, Any]) -> dict[str, str]:
         """What is wrong with the answers for one entity, by field."""
-        return {fault.name: fault.message for page in self._paths.faults(path, values) for fault in page}
+        filled, _ = SecretFields(path).starred(values)
+        return {fault.name: fault.message for page in self._paths.faults(path, filled) for fault in page}
 
     def candidate(
         self, principal: Principal, path: GoldenPath, query: EntityQuery, answers: Answers, ref: str
@@ -141,16 +145,31 @@ class BatchPreviews:
         found = next((row for row in self.find(principal, query) if row.ref == ref), None)
         if found is None:
             raise NotFound("batches.no_entity", f"{ref:.200} is not among the entities.", hint="Make the preview anew.")
-        return self._candidate(principal, path, found, answers)
+        return self._candidate(principal, path, found, answers, SecretFields(path))
 
-    def prepare(self, principal: Principal, path: GoldenPath, query: EntityQuery, answers: Answers) -> Preview:
+    def asked(self, path: GoldenPath, values: Mapping[str, Any]) -> tuple[AskedSecret, ...]:
+        """The secrets that are asked for with these answers."""
+        secrets = SecretFields(path)
+        secrets.starred(values)
+        return secrets.asked
+
+    def prepare(
+        self,
+        principal: Principal,
+        path: GoldenPath,
+        query: EntityQuery,
+        answers: Answers,
+        given: Collection[str] = (),
+    ) -> Preview:
         """Every entity with what its run would be given, or what is wrong with that. Nothing is started.
 
-        Raises Invalid as :meth:`find` does, and for a golden path that needs secrets or cannot run; Denied.
+        ``given`` are the names of the secrets that come with the start; the digest does not depend on them. Raises
+        Invalid as :meth:`find` does, for a golden path that cannot run, and for a secret among the answers; Denied.
         """
         self._access.check(principal, WRITE, resource=path.ref)
         self._paths.check_runnable(path)
-        self._check_secrets(path, answers)
+        secrets = SecretFields(path, given)
+        secrets.check_answers(answers)
         with self._catalog.snapshot():
             rows = self.find(principal, query)
             # Read together what is asked for one by one below: inside a snapshot it is remembered.
@@ -158,22 +177,8 @@ class BatchPreviews:
             self._catalog.get_many(refs)
             self._catalog.rows(refs)
             fits = self._prefills.among(refs)
-            candidates = tuple(self._candidate(principal, path, row, answers, fits) for row in rows)
-        return Preview(path, query, candidates, digest_of(path, candidates))
-
-    def _check_secrets(self, path: GoldenPath, answers: Answers) -> None:
-        drawn = [item for page in path.pages for item in flat(fields(page, answers.fixed)) if item.widget == "secret"]
-        needed = [item.label for item in drawn if item.required]
-        needed += [fault.label for fault in secret_faults(path.secrets_schema, {})]
-        given = {item.name.partition("/")[0]: item.label for item in drawn}
-        given = {name: label for name, label in given.items() if answers.fixed.get(name) or answers.mapped.get(name)}
-        if needed or given:
-            names = ", ".join(dict.fromkeys([*needed, *given.values()]))
-            raise Invalid(
-                "batches.no_secrets",
-                f"A batch cannot be given secrets, because nothing would keep them: {names}.",
-                hint="Let the template use a secret that an administrator put into the vault.",
-            )
+            candidates = tuple(self._candidate(principal, path, row, answers, secrets, fits) for row in rows)
+        return Preview(path, query, candidates, digest_of(path, candidates), secrets.asked)
 
     def _candidate(
         self,
@@ -181,16 +186,18 @@ class BatchPreviews:
         path: GoldenPath,
         row: EntityRow,
         answers: Answers,
+        secrets: SecretFields,
         fits: Callable[..., bool] | None = None,
     ) -> Candidate:
         about = row.ref if path.attach_to else None
         try:
-            values = self.sample(path, row, answers, fits)
-            request = self._paths.request(path, values, {}, principal=principal, entity_ref=about)
+            values, starred = secrets.starred(self.sample(path, row, answers, fits))
+            request = self._paths.request(path, values, secrets.named, principal=principal, entity_ref=about)
         except FlagstoneError as error:
             told = tuple(str(problem) for problem in error.problems) or (error.message,)
             return Candidate(row.ref, row.title, row.kind, problems=told)
-        return Candidate(row.ref, row.title, row.kind, request.model_copy(update={"subjects": (row.ref,)}))
+        request = request.model_copy(update={"subjects": (row.ref,)})
+        return Candidate(row.ref, row.title, row.kind, request, starred=starred)
 
     def judge(self, principal: Principal, candidate: Candidate) -> Judged:
         """What the platform says of one: may it, must somebody agree, what do the policies say."""
@@ -208,13 +215,14 @@ class BatchPreviews:
         options: BatchOptions,
         *,
         digest: str,
+        secrets: Mapping[str, SecretStr] | None = None,
         leave_out_invalid: bool = False,
         key: str | None = None,
     ) -> BatchView:
-        """Start what was previewed; the same key gives the same batch.
+        """Start what was previewed; the same key gives the same batch. ``secrets`` are for all its runs.
 
         Raises Conflict (``batches.preview_changed``) when the entities or what they are given are others by now,
-        Invalid when some cannot be run and are not left out.
+        Invalid when some cannot be run and are not left out, or secrets are missing or do not fit.
         """
         self._access.check(principal, WRITE, resource=preview.path.ref)
         if digest != preview.digest:
@@ -234,6 +242,7 @@ class BatchPreviews:
         if not requests:
             raise Invalid("batches.none_valid", "None of the entities can be run like this.", hint="See the preview.")
         path = preview.path
+        check_secrets(path, preview.secrets, secrets or {})
         plain = {"entities": {}, "title": path.title}
         wanted = NewBatch(
             title=options.title or f"{path.title} for {len(requests)} entities",
@@ -252,6 +261,7 @@ class BatchPreviews:
             at_once=options.at_once,
             stop_after_failures=options.stop_after_failures,
             idempotency_key=key,
+            secrets=dict(secrets or {}),
         )
         made = self._gateway.start_batch(wanted, principal)
         self._audit.record(principal, WRITE, path.ref, detail={"batch": made.id, "entities": len(requests)})

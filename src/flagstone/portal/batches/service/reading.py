@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from pydantic import SecretStr
 
 from flagstone.contracts.batches import BatchItemView, BatchState, BatchVerb, BatchView, ItemState
 from flagstone.contracts.gateway import GatewayInfo, RunGateway
@@ -45,9 +47,14 @@ class BatchReader:
         """A page of its entities."""
         return self._gateway.batch_items(batch_id, principal, state=state, cursor=cursor)
 
-    def change(self, principal: Principal, batch_id: str, verb: BatchVerb) -> BatchView:
-        """Pause, continue, cancel or retry it. Raises Conflict, Denied, NotFound."""
-        return self._gateway.change_batch(batch_id, verb, principal)
+    def change(
+        self, principal: Principal, batch_id: str, verb: BatchVerb, secrets: Mapping[str, SecretStr] | None = None
+    ) -> BatchView:
+        """Pause, continue, cancel or retry it, with other secrets if there are some.
+
+        Raises Conflict, Denied, NotFound; Invalid when a retry needs secrets that are not there any more.
+        """
+        return self._gateway.change_batch(batch_id, verb, principal, secrets)
 
     def rows(self, refs: Iterable[str]) -> dict[str, EntityRow]:
         """What the catalog knows of entities; those that are gone are left out."""

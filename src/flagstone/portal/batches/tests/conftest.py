@@ -49,14 +49,14 @@ spec:
     - title: More
       properties: {ports: {type: array, title: Ports, items: {type: integer}}}
   steps:
-    - {id: say, action: "debug:log", input: {message: "${{ parameters.component }} ${{ parameters.level }}"}}
+    - {id: say, action: "debug:log", input: {message: "${{ parameters.component }} ${{ parameters.level }}%(said)s"}}
     - {id: fail, if: "${{ parameters.name == 'fraud' }}", action: "fetch:plain", input: {url: "./no-${{ parameters.name }}"}}
 """
 PATHS = (
     ("probe", "Probe", "", ""),
     ("careful", "With an approval", "  approvals: [{approvers: [role:maintainer]}]", ""),
     ("attached", "For payments", "  attachTo: {kind: component, metadata.tags: money}", ""),
-    ("secretive", "With a secret", "", ", token"),
+    ("secretive", "With a secret", "", ", token", " ${{ secrets.token }}"),
     ("sealed", "With a schema", "  secrets: {schema: {required: [key], properties: {key: {type: string}}}}", ""),
 )
 
@@ -103,8 +103,8 @@ class World:
 
     def templates(self):
         parts = [
-            TEMPLATE % {"name": name, "title": title, "more": more, "required": required}
-            for name, title, more, required in PATHS
+            TEMPLATE % {"name": name, "title": title, "more": more, "required": required, "said": "".join(said)}
+            for name, title, more, required, *said in PATHS
         ]
         (self.folder / "paths.yaml").write_text("".join(parts))
 

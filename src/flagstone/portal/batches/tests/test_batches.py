@@ -91,22 +91,6 @@ def test_a_day_2_action_is_for_what_it_is_attached_to(world):
     )
 
 
-@pytest.mark.parametrize(
-    ("path", "answers"),
-    [
-        ("secretive", LOW),
-        ("sealed", LOW),
-        ("probe", Answers({"level": "low", "token": "hunter2"})),
-        ("probe", Answers({"level": "low"}, {"token": "name"})),
-    ],
-)
-def test_secrets_are_refused_because_nothing_would_keep_them(world, path, answers):
-    with pytest.raises(Invalid) as refused:
-        prepare(world, answers=answers, path=path)
-    assert refused.value.code == "batches.no_secrets"
-    assert "hunter2" not in str(refused.value)
-
-
 def test_no_entity_or_too_many_are_refused_with_a_way_out(world, monkeypatch):
     with pytest.raises(Invalid, match="Nothing in the catalog fits"):
         prepare(world, EntityQuery(q="nowhere"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from flagstone.contracts.batches import BatchItemView, BatchState, BatchVerb, BatchView, ItemState
@@ -17,7 +17,10 @@ from flagstone.kernel.actor import Principal
 from flagstone.portal.batches.model import Bar, bars, dot_of, word_of
 from flagstone.portal.batches.permissions import READ, WRITE
 from flagstone.portal.batches.service import BatchReader
+from flagstone.portal.batches.web.posted import read_secrets
 from flagstone.portal.catalog import EntityRow
+from flagstone.portal.golden_paths import read_pairs
+from flagstone.toolkit.web.forms import Pairs
 from flagstone.toolkit.web.pages import Pages
 
 Group = Literal["", "going", "stopped", "ended"]
@@ -180,7 +183,12 @@ def listing_routes(routes: APIRouter, reader: BatchReader, pages: Pages) -> None
         return pages.render(request, "batches/batch.html", page, fragment="batches/_batch.html")
 
     @routes.post("/batches/{ident}/{verb}")
-    def act(ident: str, verb: BatchVerb, principal: Annotated[Principal, permit(WRITE)]) -> Response:
-        """Pause, continue, cancel it, or retry what failed."""
-        reader.change(principal, ident, verb)
+    def act(
+        ident: str,
+        verb: BatchVerb,
+        pairs: Annotated[Pairs, Depends(read_pairs)],
+        principal: Annotated[Principal, permit(WRITE)],
+    ) -> Response:
+        """Pause, continue, cancel it, or retry what failed, with other secrets if some were filled in."""
+        reader.change(principal, ident, verb, read_secrets(pairs))
         return RedirectResponse(f"/batches/{ident}", 303)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from pydantic import SecretStr
+
 from flagstone.contracts.batches import MAX_AT_ONCE, MAX_ITEMS
 from flagstone.kernel.ids import new_id
 from flagstone.portal.batches.model import Answers, BatchOptions, EntityQuery
@@ -21,6 +23,8 @@ OTHER = "other"
 """The choice of a place that is typed."""
 FORM = "form"
 """The choice of what the form itself takes from an entity."""
+SECRETS = "_secret."
+"""What the names of fields for secrets begin with."""
 _ROUNDS = 4
 """How deep fields may depend on others."""
 _BOUNDS = {"at_once": (1, MAX_AT_ONCE), "stop_after_failures": (0, MAX_ITEMS)}
@@ -94,6 +98,11 @@ def read_posted(pairs: Pairs, path: GoldenPath) -> Posted:
         operation=pairs.last("_op") or "",
         faults=faults,
     )
+
+
+def read_secrets(pairs: Pairs) -> dict[str, SecretStr]:
+    """The secrets that came along. They are no part of :class:`Posted`: nothing draws them again."""
+    return {name: SecretStr(text) for name, text in pairs.under(SECRETS).items() if text}
 
 
 def _drawn(pairs: Pairs, path: GoldenPath, before: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

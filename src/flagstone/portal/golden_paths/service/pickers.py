@@ -38,6 +38,17 @@ class Pickers:
         """Controls of the fields that plugins bring."""
         return self._registry.controls
 
+    def drawn(
+        self,
+        path: GoldenPath,
+        page: dict[str, Any],
+        principal: Principal,
+        values: Mapping[str, Any],
+        said: Mapping[str, str],
+    ) -> tuple[Field, ...]:
+        """The fields of one page as they are shown; ``said`` is what is wrong, by name."""
+        return self.complete(path, fields(page, values, said, self.controls), principal, values)
+
     def complete(
         self, path: GoldenPath, drawn: tuple[Field, ...], principal: Principal, values: Mapping[str, Any]
     ) -> tuple[Field, ...]:

@@ -10,7 +10,7 @@ from flagstone.contracts.policy import Verdict
 from flagstone.kernel.errors import Invalid
 from flagstone.portal.golden_paths import golden_files, judge_case, judge_refusal, read_cases
 from flagstone.portal.golden_paths.model import read_plan
-from flagstone.portal.golden_paths.web.wizard import plan_files
+from flagstone.portal.golden_paths.web.plans import plan_files
 
 PLAN = Plan(
     title="T",

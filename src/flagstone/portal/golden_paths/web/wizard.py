@@ -15,34 +15,31 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from flagstone.contracts.gateway import GatewayInfo
-from flagstone.contracts.plans import Plan
 from flagstone.foundation.access import permit
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, FlagstoneError
-from flagstone.portal.golden_paths.model import Draft, GoldenPath, PlanFacts, read_plan
+from flagstone.portal.golden_paths.model import Draft, GoldenPath
 from flagstone.portal.golden_paths.model.checking import Finding
 from flagstone.portal.golden_paths.permissions import READ, RUN
 from flagstone.portal.golden_paths.web.bodies import read_pairs
 from flagstone.portal.golden_paths.web.gallery import ICONS
 from flagstone.portal.golden_paths.web.parts import Parts
-from flagstone.toolkit.web.filetree import FileEntry
-from flagstone.toolkit.web.forms import Field, Pairs, check, fields, flat, parse, secret_faults, settle, summary
+from flagstone.portal.golden_paths.web.plans import PlanView, plan_view
+from flagstone.toolkit.web.forms import (
+    Field,
+    Pairs,
+    check,
+    fields,
+    flat,
+    parse,
+    problems,
+    secret_faults,
+    settle,
+    summary,
+)
 from flagstone.toolkit.web.forms.entries import Entry
+from flagstone.toolkit.web.forms.names import split
 from flagstone.toolkit.web.pages import Pages, is_fragment
-
-
-@dataclass(frozen=True, slots=True)
-class PlanView:
-    """The plan as it is shown, or why there is none."""
-
-    plan: Plan | None = None
-    facts: PlanFacts | None = None
-    files: tuple[FileEntry, ...] = ()
-    error: FlagstoneError | None = None
-    changed: bool = False
-    """Whether it is not the plan that was seen before."""
-    names: Mapping[str, str] = field(default_factory=dict)
-    """Of those who must agree, by ref."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +151,10 @@ class Wizard:
         found = check(schema_page, values)
         said = {fault.name: fault.message for fault in found if checked or _told(values, fault.name, fault.missing)}
         said |= refused or {}
-        drawn = fields(schema_page, values, said, self.pickers.controls)
-        drawn = self.pickers.complete(path, drawn, principal, values)
+        drawn = self.pickers.drawn(path, schema_page, principal, values, said)
         if checked:
             said |= {item.name: item.error for item in flat(drawn) if item.error}
-        names = {item.name: item for item in flat(drawn)}
-        labels = {fault.name: fault.label for fault in found}
-        problems = tuple(
-            (
-                names[name].id if name in names else "wizard",
-                names[name].label if name in names else labels.get(name, name),
-                text,
-            )
-            for name, text in said.items()
-        )
+        told = problems(drawn, said, {fault.name: fault.label for fault in found}, "wizard")
         if not focus or checked:
             drawn = tuple(replace(item, attrs={**item.attrs, "autofocus": None}) for item in drawn)
         schema, _ = settle(schema_page, values)
@@ -176,7 +163,7 @@ class Wizard:
             page_title=str(schema.get("title") or ""),
             page_text=str(schema.get("description") or ""),
             fields=drawn,
-            problems=problems if checked else (),
+            problems=told if checked else (),
             checked=checked,
             files=any(item.widget in ("file", "files") for item in flat(drawn)),
             labels=self.pickers.labels(self.pickers.refs_in(drawn)),
@@ -209,9 +196,7 @@ class Wizard:
             plan = self.drafts.plan(principal, path, draft)
         except FlagstoneError as error:
             return PlanView(error=error)
-        facts = read_plan(plan)
-        refs = {ref for item in facts.agreements for ref in item.refs}
-        return PlanView(plan, facts, plan_files(plan), changed=changed, names=self.pickers.labels(refs))
+        return plan_view(plan, self.pickers, changed=changed)
 
     def first_wrong(self, path: GoldenPath, draft: Draft) -> int | None:
         """The first step with something missing or wrong."""
@@ -235,44 +220,14 @@ class Wizard:
         return moved(request, f"/runs/{run_id}")
 
 
-_MANY = 40
-_SHOWN = 20_000
-
-
-def _cut(text: str | None) -> str | None:
-    """Of each of many files only the beginning, so that the page stays small."""
-    return (
-        text if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]}\n... {len(text) - _SHOWN:,} characters more"
-    )
-
-
-def plan_files(plan: Plan) -> tuple[FileEntry, ...]:
-    """The files of a plan as their tree shows them; where there are many, shortened and mostly without colours."""
-    many = len(plan.files) > _MANY
-    return tuple(
-        FileEntry(
-            file.path,
-            _cut(file.text) if many else file.text,
-            _CHANGES[file.op],
-            "" if file.text is not None else f"{file.size} bytes, not text",
-            file.before,
-            plain=number >= _MANY,
-        )
-        for number, file in enumerate(plan.files)
-    )
-
-
-_CHANGES: dict[str, Any] = {"create": "added", "change": "changed", "delete": "removed"}
-
-
 def _told(values: Mapping[str, Any], name: str, missing: bool) -> bool:
     """Whether a fault is worth telling while somebody still types: not for what is empty yet."""
     if missing:
         return False
     node: Any = values
-    for part in name.split("/"):
+    for part in split(name):
         if isinstance(node, Mapping):
-            node = node.get(part.replace("~1", "/").replace("~0", "~"))
+            node = node.get(part)
         elif isinstance(node, list) and part.isdecimal() and int(part) < len(node):
             node = node[int(part)]
     return node not in (None, "", [], {})

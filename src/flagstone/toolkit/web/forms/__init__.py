@@ -16,7 +16,7 @@ Where entity pickers find their choices is the caller's matter.
 from flagstone.toolkit.web.forms.checks import Fault, check
 from flagstone.toolkit.web.forms.compiled import pattern_fault, schema_fault
 from flagstone.toolkit.web.forms.entries import summary
-from flagstone.toolkit.web.forms.fields import Field, Option, Row, fields, flat
+from flagstone.toolkit.web.forms.fields import Field, Option, Row, fields, flat, problems
 from flagstone.toolkit.web.forms.posted import Pairs, Posted, parse, parse_body
 from flagstone.toolkit.web.forms.repos import RepoUrl, host_parts, parse_repo_url
 from flagstone.toolkit.web.forms.schema import answers, settle
@@ -41,6 +41,7 @@ __all__ = [
     "parse_body",
     "parse_repo_url",
     "pattern_fault",
+    "problems",
     "schema_fault",
     "secret_faults",
     "settle",

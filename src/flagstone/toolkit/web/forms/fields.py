@@ -110,6 +110,21 @@ def flat(found: Sequence[Field]) -> Iterator[Field]:
             yield from flat(row.fields)
 
 
+def problems(
+    drawn: Sequence[Field], said: Mapping[str, str], labels: Mapping[str, str], elsewhere: str
+) -> tuple[tuple[str, str, str], ...]:
+    """What is wrong, for the list above a form: (id of the control, its label, what it is).
+
+    ``said`` are messages by field name; ``labels`` are of fields that are not drawn, ``elsewhere`` is an id for them.
+    """
+    shown = {item.name: item for item in flat(drawn)}
+    found = []
+    for name, text in said.items():
+        item = shown.get(name)
+        found.append((item.id, item.label, text) if item else (elsewhere, labels.get(name, name), text))
+    return tuple(found)
+
+
 def fields(
     page: Schema,
     values: Mapping[str, Any],

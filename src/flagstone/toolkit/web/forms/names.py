@@ -13,6 +13,11 @@ def join(path: Iterable[str | int]) -> str:
     return "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
+def split(name: str) -> list[str]:
+    """The keys and indexes of a name."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in name.split("/")]
+
+
 def element_id(name: str) -> str:
     """The id of the element: unlike names give unlike ids."""
     return "f-" + _ODD.sub(lambda found: f"_{ord(found[0]):x}_", name)

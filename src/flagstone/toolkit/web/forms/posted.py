@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from flagstone.kernel.errors import Invalid
 from flagstone.kernel.refs import parse_ref
 from flagstone.toolkit.web.forms.fields import MAX_ROWS
-from flagstone.toolkit.web.forms.names import join
+from flagstone.toolkit.web.forms.names import join, split
 from flagstone.toolkit.web.forms.repos import RepoUrl, host_parts
 from flagstone.toolkit.web.forms.schema import Schema, as_schema, item_rule, kind_of, settle, settle_inner
 from flagstone.toolkit.web.forms.widgets import allowed_kinds, choices, encode, ui, widget_of
@@ -51,6 +51,11 @@ class Pairs:
         """The last value of a name: a checked box comes after its hidden companion."""
         found = self._by_name.get(name)
         return found[-1] if found else None
+
+    def under(self, prefix: str) -> dict[str, str]:
+        """The last value of each name that begins with a prefix, by the rest of the name."""
+        found = {name: values[-1] for name, values in self._by_name.items() if name.startswith(prefix)}
+        return {name.removeprefix(prefix): value for name, value in found.items()}
 
 
 def parse_body(body: bytes) -> Pairs:
@@ -254,7 +259,7 @@ def _json(text: str) -> Any:
 def _operate(values: dict[str, Any], operation: str) -> dict[str, Any]:
     """Do what a button of a growing list asks for; anything that does not fit does nothing."""
     verb, _, name = operation.partition(":")
-    path = [part.replace("~1", "/").replace("~0", "~") for part in name.split("/")]
+    path = split(name)
     if verb == "add":
         return dict(_changed(values, path, lambda rows: [*rows, None] if len(rows) < MAX_ROWS else rows))
     if verb not in ("remove", "up", "down") or not path[-1].isdecimal():

@@ -1,22 +1,17 @@
-"""Which entities, with which answers, and what came of looking at each."""
+"""Which entities, with which answers, and how the batch goes."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flagstone.contracts.batches import MAX_AT_ONCE, MAX_ITEMS, BatchCounts
-from flagstone.contracts.plans import Plan
-from flagstone.contracts.runs import RunRequest
+from flagstone.contracts.batches import MAX_AT_ONCE, MAX_ITEMS
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Invalid, Problem
 from flagstone.portal.catalog import CatalogQuery, Entity, parse_filter
-from flagstone.portal.golden_paths import GoldenPath
 
 Words = Annotated[tuple[str, ...], Field(max_length=100)]
 _MAX_WORDS = 2_000
@@ -131,82 +126,6 @@ class Answers:
     mapped: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One entity. Without a ``request`` it cannot be run, and ``problems`` say why."""
-
-    ref: str
-    title: str
-    kind: str
-    request: RunRequest | None = None
-    problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a batch would be of."""
-
-    path: GoldenPath
-    query: EntityQuery
-    candidates: tuple[Candidate, ...]
-    digest: str
-
-    @property
-    def valid(self) -> tuple[Candidate, ...]:
-        """Those that can be run."""
-        return tuple(item for item in self.candidates if item.request is not None)
-
-    @property
-    def varying(self) -> frozenset[str]:
-        """Names of the answers that are not the same for all."""
-        seen: dict[str, set[str]] = {}
-        for item in self.valid:
-            assert item.request is not None
-            for name, value in item.request.inputs.items():
-                seen.setdefault(name, set()).add(json.dumps(value, sort_keys=True, default=str))
-        return frozenset(name for name, values in seen.items() if len(values) > 1)
-
-    @property
-    def invalid(self) -> tuple[Candidate, ...]:
-        """Those that cannot."""
-        return tuple(item for item in self.candidates if item.request is None)
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A candidate and what the platform says to its plan."""
-
-    candidate: Candidate
-    plan: Plan | None = None
-    error: str = ""
-
-    @property
-    def word(self) -> str:
-        """What the platform would do with it: ready, approval, denied, invalid, unknown."""
-        if self.candidate.request is None:
-            return "invalid"
-        if self.plan is None:
-            return "unknown"
-        if self.plan.problems or self.plan.allowed is False or self.denials:
-            return "denied"
-        return "approval" if self.plan.approvals else "ready"
-
-    @property
-    def denials(self) -> tuple[str, ...]:
-        """What policies forbid."""
-        return tuple(item.message for item in self.plan.verdicts if item.severity == "deny") if self.plan else ()
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why it is not simply ready."""
-        if self.plan is None:
-            return self.candidate.problems or ((self.error,) if self.error else ())
-        steps = tuple(step.reason for step in self.plan.steps if not step.allowed and step.reason)
-        warned = tuple(item.message for item in self.plan.verdicts if item.severity == "warn")
-        asked = tuple(f"{rule.count} of {', '.join(rule.of)} must agree" for rule in self.plan.approvals)
-        return tuple(dict.fromkeys((*self.plan.problems, *steps, *self.denials, *asked, *warned)))
-
-
 def read_place(entity: Entity, place: str) -> Any:
     """What an entity says at a place: a name such as ``owner``, or a path such as ``metadata.annotations.a.b/c``."""
     if place in _ATTRIBUTES:
@@ -217,66 +136,3 @@ def read_place(entity: Entity, place: str) -> Any:
     for part in parts:
         data = data.get(part) if isinstance(data, Mapping) else None
     return data
-
-
-def digest_of(path: GoldenPath, candidates: tuple[Candidate, ...]) -> str:
-    """Of the golden path as it is, the entities and what each is given."""
-    seen = [
-        [item.ref, None if item.request is None else [item.request.inputs, item.request.owner]] for item in candidates
-    ]
-    return hashlib.sha256(json.dumps([path.ref, path.version, seen], sort_keys=True, default=str).encode()).hexdigest()
-
-
-_DOTS = {
-    "running": "progress",
-    "cancelling": "progress",
-    "starting": "progress",
-    "waiting": "degraded",
-    "unknown": "degraded",
-    "stopped": "degraded",
-    "succeeded": "healthy",
-    "failed": "down",
-}
-_WORDS = {
-    "pending": "Not started",
-    "starting": "Starting",
-    "waiting": "Waiting for somebody",
-    "unknown": "Needs a decision",
-    "skipped": "Left out",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A part of the bar that shows how far a batch is, in percent."""
-
-    state: str
-    start: float
-    width: float
-
-
-def dot_of(state: str) -> str:
-    """The sign that stands for a state of a batch or of one of its entities."""
-    return _DOTS.get(state, "unknown")
-
-
-def word_of(state: str) -> str:
-    """A state in words."""
-    return _WORDS.get(state, state.capitalize())
-
-
-def bars(counts: BatchCounts) -> tuple[Bar, ...]:
-    """How far a batch is: what succeeded, failed, was left out, and what is going on."""
-    parts = (
-        ("succeeded", counts.succeeded),
-        ("failed", counts.failed),
-        ("left", counts.cancelled + counts.skipped),
-        ("running", counts.active),
-    )
-    found: list[Bar] = []
-    done = 0
-    for state, number in parts:
-        if number:
-            found.append(Bar(state, round(100 * done / counts.total, 2), round(100 * number / counts.total, 2)))
-        done += number
-    return tuple(found)
