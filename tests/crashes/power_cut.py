@@ -19,7 +19,7 @@ from flagstone.builtin.github import permissions as github_plugin
 from flagstone.foundation import notifications
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict
-from flagstone.platform import approvals, deployments, environments, repositories
+from flagstone.platform import approvals, deployments, environments, repositories, resources
 from flagstone.platform.runs.model import execution_id
 from flagstone.platform.runs.service import runs as runs_service
 from flagstone.platform.runs.service.crash import CrashPoints
@@ -34,6 +34,7 @@ PERMISSIONS = (
     environments.PERMISSIONS,
     notifications.PERMISSIONS,
     repositories.PERMISSIONS,
+    resources.PERMISSIONS,
     approvals.PERMISSIONS,
 )
 ADMIN = replace(ANN, role="admin")

@@ -33,6 +33,8 @@ from flagstone.platform.repositories.actions import (
 )
 from flagstone.platform.repositories.service import Proposals, Upgrades
 from flagstone.platform.repositories.tests import conftest as repositories
+from flagstone.platform.resources.actions import actions as resource_actions
+from flagstone.platform.resources.tests import world as resources
 from flagstone.platform.runs import ActionRegistry
 from flagstone.platform.workflows import WorkflowService
 from flagstone.platform.workflows.service.planning import Planner
@@ -188,6 +190,22 @@ def making_environments(id_, folder, after):
     )
 
 
+def providing(id_, folder, after):
+    db = PlatformDatabase(f"sqlite:///{folder / 'resources.db'}")
+    after.append(db.close)
+    world = resources.World(db, folder / "server")
+    inputs = {"type": "queue", "name": "jobs", "entityRef": resources.ORDERS, "params": {"size": 2}}
+    if id_ == "flagstone:resource:remove":
+        inputs = {"resource": world.request().id}
+    made = {action.id: action for action in resource_actions(world.service)}
+
+    def outside():
+        there = [one.model_dump(exclude={"created_at", "updated_at"}) for one in world.all(state=("ready", "removed"))]
+        return there, world.driver.queues, world.driver.kept, world.told(), world.audited()
+
+    return Subject(lambda *_: made[id_], inputs, outside=outside, actor=deployments.ADMIN)
+
+
 def telling(id_, folder, after):
     db = PlatformDatabase(f"sqlite:///{folder / 'notifications.db'}")
     after.append(db.close)
@@ -254,6 +272,7 @@ WORLDS = {
         deploying,
     ),
     "flagstone:environment:create": making_environments,
+    **dict.fromkeys(("flagstone:resource:request", "flagstone:resource:remove"), providing),
     "flagstone:notify": telling,
     "flagstone:approval": asking,
 }

@@ -31,4 +31,4 @@ PORTAL = (
 )
 
 BUILTIN_PORTAL = ("kinds", "sources", "http_gateway")
-BUILTIN_PLATFORM = ("actions", "github", "local_process", "policies")
+BUILTIN_PLATFORM = ("actions", "github", "local_process", "local_resources", "policies")

@@ -3,7 +3,7 @@
     class Redis:
         name = "acme-redis"
         types = ("redis",)
-        Config = RedisConfig                    # a pydantic model: what a definition in the settings says
+        config_model = RedisConfig              # a pydantic model: what a definition in the settings says
         definitions = ()                        # what it provides without any setting
 
         def open(self, ctx): ...
@@ -88,7 +88,7 @@ class ResourceRequest:
     params: Mapping[str, Any]
     """Valid in the schema of the type."""
     config: Any
-    """The definition's configuration: an instance of the driver's ``Config``."""
+    """The definition's configuration: an instance of the driver's ``config_model``."""
     known: Mapping[str, Any]
     """The outputs of an earlier provisioning, secret ones included; empty the first time. Keep what need not change."""
     secret: Callable[[str], str]
@@ -124,13 +124,21 @@ class ResourceDriver(Protocol):
     that cannot be.
     """
 
-    name: str
-    types: Sequence[str]
-    """Resource types that it can make."""
-    Config: type[BaseModel]
-    """What a definition's ``config`` must be. Forbid extra members, so that a slip is told at start."""
-    definitions: Sequence[ResourceDefinition]
-    """What it provides without any setting; any matching definition of the settings comes before."""
+    @property
+    def name(self) -> str:
+        """What definitions call it."""
+
+    @property
+    def types(self) -> Sequence[str]:
+        """Resource types that it can make."""
+
+    @property
+    def config_model(self) -> type[BaseModel]:
+        """What a definition's ``config`` must be. Forbid extra members, so that a slip is told at start."""
+
+    @property
+    def definitions(self) -> Sequence[ResourceDefinition]:
+        """What it provides without any setting; any matching definition of the settings comes before."""
 
     def open(self, ctx: DriverContext) -> None:
         """Called once before anything else. Touches nothing outside."""

@@ -164,8 +164,8 @@ def remove(
 ) -> None:
     """Take a resource away. Its data are kept aside, and the run says where."""
     with session(url, token, as_json) as here:
-        path = f"/api/v1/resources/{resource}{'?delete_data=true' if delete_data else ''}"
-        follow_run(here, here.client.delete(path), follow=follow)
+        run = here.client.delete(f"/api/v1/resources/{resource}", delete_data=delete_data)
+        follow_run(here, run, follow=follow)
 
 
 def _param(text: str) -> tuple[str, Any]:

@@ -135,7 +135,7 @@ class Place:
 
 def resource_uid(entity_ref: str | None, environment: str, type_: str, resource_class: str, name: str) -> str:
     """The same for the same resource for ever; safe in file names, URLs and names of databases' things."""
-    label = re.sub(r"[^a-z0-9]+", "-", f"{type_[:16]}-{name[:20]}-{environment[:10]}".lower()).strip("-")
+    label = re.sub(r"[^a-z0-9]+", "-", f"{type_[:12]}-{name[:16]}-{environment[:16]}".lower()).strip("-")
     whole = "\0".join(((entity_ref or "").lower(), environment, type_, resource_class, name))
     return f"{label}-{hashlib.sha256(whole.encode()).hexdigest()[:12]}"
 

@@ -34,7 +34,7 @@ class DefinitionEntry(SettingsModel):
     """Class that a request names; it must be equal."""
     driver: str
     """Name of the driver that makes it."""
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default_factory=dict)
     """What the driver is to know. It names secrets of the vault and never holds one."""
     criteria: CriteriaEntry = CriteriaEntry()
     """Where it applies: of several that match, the one with the most specific field is taken."""

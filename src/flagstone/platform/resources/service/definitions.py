@@ -78,7 +78,7 @@ class Definitions:
     def config(self, driver: str, config: object) -> BaseModel:
         """A configuration as its driver reads it. Raises NotFound without the driver, Invalid by field."""
         try:
-            return self._registry.driver(driver).Config.model_validate(config)
+            return self._registry.driver(driver).config_model.model_validate(config)
         except ValidationError as error:
             raise Invalid(
                 "resources.bad_config",
@@ -137,7 +137,7 @@ class Definitions:
             hint = f"It makes: {', '.join(driver.types)}."
             return [Problem(f"{where}: the driver {one.driver} does not make {one.type}", hint=hint)]
         try:
-            driver.Config.model_validate(dict(one.config))
+            driver.config_model.model_validate(dict(one.config))
         except ValidationError as error:
             return _faults(error, f"{where}: config")
         return []

@@ -124,12 +124,13 @@ class Driving:
         type_ = self._registry.type(resource.type)
         known = type_.outputs_schema.get("properties", {})
         faults = [f"{name} is none of the type's outputs" for name in outputs if name not in known]
-        for error in Draft202012Validator(dict(type_.outputs_schema)).iter_errors(dict(outputs)):
-            # The value may be secret: only where it is and which rule it breaks are told.
-            faults.append(f"{'.'.join(map(str, error.absolute_path)) or 'outputs'} breaks the rule {error.validator}")
+        # Values may be secret: only where they are and which rule they break is told.
         faults += [
-            f"{name} is not a text" for name in type_.secret_outputs if not isinstance(outputs.get(name, ""), str)
+            f"{'.'.join(map(str, error.absolute_path)) or 'outputs'} breaks the rule {error.validator}"
+            for error in Draft202012Validator(dict(type_.outputs_schema)).iter_errors(dict(outputs))
         ]
+        secret = type_.secret_outputs
+        faults += [f"{name} is not a text" for name in secret if not isinstance(outputs.get(name, ""), str)]
         if faults:
             raise Permanent(
                 "resources.bad_outputs",
