@@ -112,6 +112,7 @@ def test_on_a_page_they_are_filled_in_last_and_never_come_back(world, dora):
     assert (asked["type"], asked.get("value", "")) == ("password", "")
     page = dora.send("start", 422)
     assert "This secret is missing." in page.select_one("[data-field='f-secret-1']").text
+    assert page.select_one("a[href='#f-secret-1']").text == "Token"
     shown = [dora.answer.text]
     dora.send("start", 409, **{"_secret.token": CANARY, "_digest": "other"})
     shown.append(dora.answer.text)

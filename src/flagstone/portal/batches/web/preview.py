@@ -40,6 +40,7 @@ class PreviewPage:
     error: FlagstoneError | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
     """What is wrong with a secret, by its name."""
+    problems: tuple[tuple[str, str, str], ...] = ()
     steps: tuple[str, ...] = STEPS
 
 
@@ -66,12 +67,14 @@ def preview_page(path: GoldenPath, posted: Posted, preview: Preview, after: int 
 
 
 def refused_page(page: PreviewPage, error: FlagstoneError) -> PreviewPage:
-    """The same, when it was not started: the new preview, or what is wrong."""
+    """The same, when it was not started: the new preview, or what is wrong, at the field of a secret if it is one."""
     if error.code == "batches.preview_changed":
         return replace(page, changed=True)
-    at = {str(item.field).removeprefix("secrets."): item.message for item in error.problems if item.field}
-    names = {item.name for item in page.preview.secrets} if error.code == "batches.bad_secrets" else set()
-    return replace(page, error=error, refused={name: text for name, text in at.items() if name in names})
+    told = {str(item.field or "").removeprefix("secrets."): item.message for item in error.problems}
+    known = {item.name: (f"f-secret-{at}", item.label) for at, item in enumerate(page.preview.secrets, 1)}
+    if error.code != "batches.bad_secrets" or not told.keys() <= known.keys():
+        return replace(page, error=error)
+    return replace(page, refused=told, problems=tuple((*known[name], text) for name, text in told.items()))
 
 
 def plan_page(parts: Parts, principal: Principal, path: GoldenPath, posted: Posted, ref: str) -> PlanPage:
