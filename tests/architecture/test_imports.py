@@ -75,3 +75,20 @@ def test_a_room_started_alone_does_not_load_the_other(room, other, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip() == "[]"
+
+
+def test_a_process_that_parses_documents_loads_neither_web_nor_database(tmp_path):
+    code = (
+        "import sys; import flagstone.portal.catalog.service.parsing\n"
+        "print([name for name in ('fastapi', 'sqlalchemy', 'jinja2') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_facade_that_loads_lazily_names_what_it_has_not():
+    import flagstone.portal.catalog as catalog
+
+    assert {name for name in catalog.__all__ if getattr(catalog, name) is None} == set()
+    with pytest.raises(AttributeError, match=r"flagstone\.portal\.catalog.*'Nothing'"):
+        getattr(catalog, "Nothing")  # noqa: B009
