@@ -97,10 +97,15 @@ def show(
                 "Stops after": found["stop_after_failures"] or "never",
                 "Acts as": found["actor_name"],
                 "Query": found["query"],
+                "Secrets": _secrets(found),
             }
         )
         columns = {"subject": "ENTITY", "run_number": "RUN", "state": "STATE", "error": "WHY"}
         here.out.table(items, columns, empty="No entity is in this state.")
+
+
+def _secrets(batch: Mapping[str, Any]) -> str:
+    return ", ".join(batch["secrets"]) + ("" if batch["secrets_kept"] or not batch["secrets"] else " (deleted by now)")
 
 
 def _asked(

@@ -456,7 +456,7 @@ class GatewaySuite:
         """One run for each entity, as whoever started it; others may look and not touch."""
         items = [{"subject": f"component:default/{name}"} for name in ("cart", "orders", "search")]
         given = {"title": "Say it to all", "workflow": hello().workflow, "items": items, "at_once": 2}
-        wanted = NewBatch.model_validate(given)
+        wanted = NewBatch.model_validate({**given, "secrets": {"key": "CANARY-suite"}})
         with pytest.raises(Denied):
             gateway.start_batch(wanted, VIEWER)
         with pytest.raises(Invalid) as refused:
@@ -464,6 +464,7 @@ class GatewaySuite:
         assert {problem.field for problem in refused.value.problems} == {item["subject"] for item in items}
         made = gateway.start_batch(wanted, DEVELOPER)
         assert (made.actor_name, made.workflow, made.counts.total) == ("Dora", "A run of the suite", 3)
+        assert (made.secrets, made.secrets_kept) == (("key",), True)
         with pytest.raises(Denied):
             gateway.change_batch(made.id, "cancel", STRANGER)
         until = time.monotonic() + 60
@@ -471,6 +472,9 @@ class GatewaySuite:
             assert time.monotonic() < until, batch
             time.sleep(0.1)
         assert (batch.may_change, batch.counts.succeeded) == (False, 3)
+        assert (batch.secrets, batch.secrets_kept) == (("key",), False)
+        with pytest.raises(Conflict):
+            gateway.change_batch(made.id, "retry", DEVELOPER, wanted.secrets)
         page = gateway.batch_items(made.id, VIEWER, state=("succeeded",), limit=2)
         rest = gateway.batch_items(made.id, VIEWER, state=("succeeded",), limit=2, cursor=page.next_cursor)
         assert [item.subject for item in (*page.items, *rest.items)] == [item["subject"] for item in items]
