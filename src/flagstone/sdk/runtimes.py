@@ -25,8 +25,12 @@ class DeploymentSpec:
     """Short release name such as ``r3``; ``release_id`` is unique."""
     release_id: str
     commit: str
-    workload: Mapping[str, Any]
-    """The Score document (``score.dev/v1b1``), in its canonical form."""
+    workload: Mapping[str, Any] = field(repr=False)
+    """The Score document (``score.dev/v1b1``), in its canonical form.
+
+    It holds secrets of the workload's resources: they go to its processes and files, and into no state and no log;
+    ``restore`` is given them again.
+    """
     source_dir: Path
     """The files of the release, read-only for the workload."""
 

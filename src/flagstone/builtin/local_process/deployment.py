@@ -67,10 +67,10 @@ class Deployment:
     def apply(self, spec: DeploymentSpec, progress: Progress, cancelled: Cancelled) -> RuntimeStatus:
         """See ``Runtime.apply``."""
         plan = self._plan(spec)
-        if self._runs(spec):
+        if self._runs(plan):
             progress(f"{spec.release} is running already.")
             return self._status
-        self.folder.prepare(spec.release_id, spec.source_dir, plan.workload.files)
+        self.folder.prepare(spec.release_id, spec.source_dir, plan.workload.files, plan.workload.volumes)
         progress(f"Copied the files of {spec.release} to its working folder.")
         self.folder.remember(name=spec.name)
         if plan.workload.schedule is not None:
@@ -88,7 +88,7 @@ class Deployment:
         plan = self._plan(spec)
         serves = bool(plan.workload.ports) and plan.workload.schedule is None
         try:
-            self.folder.prepare(spec.release_id, spec.source_dir, plan.workload.files)
+            self.folder.prepare(spec.release_id, spec.source_dir, plan.workload.files, plan.workload.volumes)
             self.folder.remember(name=spec.name, release=spec.release, release_id=spec.release_id, stopped=False)
             if serves:
                 self._ensure_front(spec.name)
@@ -158,11 +158,13 @@ class Deployment:
     def _plan(self, spec: DeploymentSpec) -> Plan:
         return Plan(spec, understand(spec.workload), self.folder, self._ctx.processes, self._options)
 
-    def _runs(self, spec: DeploymentSpec) -> bool:
+    def _runs(self, plan: Plan) -> bool:
+        """Also with what it is given today: resources may have other outputs by now."""
         active = self._active
         return (
             active is not None
-            and active.plan.spec.release_id == spec.release_id
+            and active.plan.spec.release_id == plan.spec.release_id
+            and active.plan.workload == plan.workload
             and self._status.state in ("healthy", "scheduled")
         )
 

@@ -64,6 +64,8 @@ class LocalProcessRuntime:
             host = self._context().public_host
             facts["Address"] = f"http://{host}:{port}/" if port else "assigned at start"
             facts["Health"] = str(workload.readiness or "it accepts connections on $PORT")
+        for target, folder in workload.volumes:
+            facts[f"Volume {target}"] = folder
         limits = []
         if workload.limits.memory is not None:
             limits.append(f"{workload.limits.memory / (1 << 20):g} MiB memory")

@@ -64,10 +64,17 @@ class DeploymentFolder:
         fresh.write_text(json.dumps(asdict(changed)), encoding="utf-8")
         fresh.replace(self.path / _FILE)
 
-    def prepare(self, release_id: str, source: Path, files: tuple[tuple[str, Mapping[str, Any]], ...]) -> Path:
-        """A private, writable copy of a release's files, links left out, with the files that the workload adds.
+    def prepare(
+        self,
+        release_id: str,
+        source: Path,
+        files: tuple[tuple[str, Mapping[str, Any]], ...],
+        volumes: tuple[tuple[str, str], ...] = (),
+    ) -> Path:
+        """A private, writable copy of a release's files, links left out, with what the workload adds: files, which are
+        written anew since they may hold what has changed meanwhile, and links to its volumes.
 
-        Raises Unavailable when they cannot be written.
+        Raises Unavailable when they cannot be written, or a volume is not there.
         """
         target = self.release(release_id)
         fresh = target.with_name(f".{target.name}.new")
@@ -77,9 +84,11 @@ class DeploymentFolder:
             if not target.exists():
                 shutil.rmtree(fresh, ignore_errors=True)
                 shutil.copytree(source, fresh, ignore=_links)
-                for path, content in files:
-                    _write_file(fresh, path, content)
                 fresh.rename(target)
+            for path, content in files:
+                _write_file(target, path, content)
+            for path, volume in volumes:
+                _link(target / path, Path(volume))
         except (OSError, shutil.Error) as error:
             raise Unavailable(
                 "local.no_space",
@@ -121,9 +130,29 @@ def _links(folder: str, names: list[str]) -> list[str]:
     return [name for name in names if Path(folder, name).is_symlink()]
 
 
+def _link(place: Path, folder: Path) -> None:
+    """Have a folder appear at a place."""
+    if not folder.is_absolute() or not folder.is_dir():
+        raise Unavailable(
+            "local.no_volume",
+            f"The volume {place.name} is not there: {folder} is no folder of this machine.",
+            hint="Ask for its resource again: it is made anew when it is gone.",
+        )
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.is_symlink():
+        place.unlink()
+    elif place.is_dir() and not any(place.iterdir()):
+        place.rmdir()  # git keeps an empty folder by a file; one made by a program is in nobody's way
+    place.symlink_to(folder, target_is_directory=True)
+
+
 def _write_file(root: Path, path: str, content: Mapping[str, Any]) -> None:
     target = root / path
     target.parent.mkdir(parents=True, exist_ok=True)
+    if "source" not in content:
+        # It may hold secrets: nobody else on the machine may look into it, not even before its mode is set.
+        target.unlink(missing_ok=True)
+        target.touch(mode=0o600)
     if "binaryContent" in content:
         target.write_bytes(b64decode(content["binaryContent"]))
     elif "source" in content:

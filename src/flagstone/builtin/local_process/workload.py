@@ -49,6 +49,8 @@ class Workload:
     schedule: str | None
     files: tuple[tuple[str, Mapping[str, Any]], ...]
     """(target path, file)."""
+    volumes: tuple[tuple[str, str], ...] = ()
+    """(target path, folder that it is)."""
 
     def ports_of(self, number: int) -> str | None:
         """The name of the service port that a probe means by a number."""
@@ -69,6 +71,7 @@ def understand(document: Mapping[str, Any]) -> Workload:
         liveness=_probe(container.get("livenessProbe")),
         schedule=_schedule(document),
         files=tuple((container.get("files") or {}).items()),
+        volumes=tuple((target, _folder(item)) for target, item in (container.get("volumes") or {}).items()),
     )
 
 
@@ -88,18 +91,26 @@ def check(document: Mapping[str, Any]) -> list[Problem]:
         problems.append(
             Problem("the runtime 'local' starts a command, not an image", field=f"{where}.command", hint=hint)
         )
-    if container.get("volumes"):
-        problems.append(Problem("the runtime 'local' has no volumes", field=f"{where}.volumes", hint="Remove them."))
-    for path in container.get("files") or {}:
-        if path.startswith("/") or ".." in path.split("/"):
-            hint = "Use a path relative to the working folder."
-            problems.append(Problem(f"{path!r} is outside the working folder", field=f"{where}.files", hint=hint))
+    problems += _check_paths(where, container)
     for port_name, port in ((document.get("service") or {}).get("ports") or {}).items():
         if str(port.get("protocol") or "TCP").upper() != "TCP":
             problems.append(Problem("the runtime 'local' serves TCP only", field=f"service.ports.{port_name}.protocol"))
     schedule = _schedule(document)
     if schedule is not None:
         problems += _check_schedule(schedule)
+    return problems
+
+
+def _check_paths(where: str, container: Mapping[str, Any]) -> list[Problem]:
+    problems: list[Problem] = []
+    for kind in ("volumes", "files"):
+        for path in container.get(kind) or {}:
+            if path.startswith("/") or ".." in path.split("/"):
+                hint = "Use a path relative to the working folder."
+                problems.append(Problem(f"{path!r} is outside the working folder", field=f"{where}.{kind}", hint=hint))
+    for path, volume in (container.get("volumes") or {}).items():
+        if ".." in str(volume.get("path") or "").split("/"):
+            problems.append(Problem("leads out of the volume", field=f"{where}.volumes.{path}.path"))
     return problems
 
 
@@ -136,6 +147,11 @@ def _check_schedule(text: str) -> list[Problem]:
     except CronSimError as error:
         return [Problem(f"{text!r} is not a cron expression: {error}", field=field, hint=hint)]
     return []
+
+
+def _folder(volume: Mapping[str, Any]) -> str:
+    below = str(volume.get("path") or "").strip("/")
+    return f"{str(volume['source']).rstrip('/')}/{below}".rstrip("/")
 
 
 def _probe(found: Mapping[str, Any] | None) -> Probe | None:

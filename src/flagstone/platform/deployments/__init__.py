@@ -5,7 +5,7 @@ a *deployment* is one workload in one environment; a *rollout* brings a release 
 what ran before; a *turn* is the right to change a deployment, which one rollout has at a time.
 
 Where environments are and which runtime serves them belongs to ``environments``; how processes are run belongs to the
-runtime's plugin; who provides needed resources will belong to ``resources``.
+runtime's plugin; who provides needed resources belongs to ``resources``.
 """
 
 from flagstone.platform.deployments.model import Deployment, HistoryEntry, Release, deployment_id

@@ -85,6 +85,8 @@ class DeployAction(_DeploymentAction):
             f"{preview.release} is brought up",
             **preview.facts,
         )
+        for missing in preview.missing:
+            ctx.note(f"The step fails as long as {missing}")
         ctx.check(WRITE, owner=preview.owner)
         return DeploymentOutput(deployment=preview.deployment, release=preview.release, commit=preview.commit or None)
 
@@ -158,6 +160,8 @@ class PromoteAction(_DeploymentAction):
             From=source.environment,
         )
         ctx.note(f"What runs in {source.environment} when this step is reached is what moves on.")
+        for missing in moving.missing:
+            ctx.note(f"The step fails as long as {missing}")
         ctx.check(WRITE, owner=source.owner)
         return DeploymentOutput(release=release.version, commit=release.commit)
 

@@ -21,6 +21,7 @@ from flagstone.platform.deployments.service import (
 from flagstone.platform.deployments.settings import DeploymentsSettings
 from flagstone.platform.environments import EnvironmentService, RuntimeRegistry
 from flagstone.platform.repositories import RepositoryService
+from flagstone.platform.resources import ResourceProvider, ResourceService
 from flagstone.platform.workflows import WorkflowService
 from flagstone.sdk import Action, Deps, ProcessHost, Slice, hookimpl
 from flagstone.toolkit.db import PlatformDatabase
@@ -43,10 +44,12 @@ def flagstone_register_slice(deps: Deps) -> Slice:
             audit=deps.get(PlatformAudit),
             events=deps.get(PlatformEvents),
             signals=deps.get(Signals),
+            resources=deps.get(ResourceProvider),
             settings=deps.settings("deployments", DeploymentsSettings),
             data=data,
         )
     )
+    deps.get(ResourceService).used_by(parts.resourcing.users)
     deps.provide(parts.service)
     deps.provide(parts.planner)
     runs = parts.runs(deps.get(WorkflowService).submit)

@@ -63,9 +63,10 @@ def lookup_in(metadata: Mapping[str, Any], resources: Mapping[str, Mapping[str, 
             outputs = resources[name]
             if outputs is None:
                 raise PlaceholderError(f"invalid ref '{reference}': resource '{name}' is not provided yet")
-            if not rest:
+            # A volume names its resource alone: what it gives as a source is meant.
+            if not rest and "source" not in outputs:
                 raise PlaceholderError(f"invalid ref '{reference}': requires at least one output of the resource")
-            return _text(_walk(reference, outputs, rest))
+            return _text(_walk(reference, outputs, rest or ["source"]))
         raise PlaceholderError(f"invalid ref '{reference}': unknown reference root, use $$ to escape the substitution")
 
     return lookup

@@ -92,22 +92,6 @@ def digest(workload: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def unprovided(
-    workload: Mapping[str, Any], environment: str, *, file: str, line: Line = lambda _path: None
-) -> list[Problem]:
-    """A fault for each declared resource: this version has nobody who provides them."""
-    return [
-        Problem(
-            f"this version can not provide resource type {resource['type']} in {environment} yet",
-            file=file,
-            line=line(("resources", name)),
-            field=f"resources.{name}",
-            hint="Remove the resource, and give the workload the address of an existing one in its variables.",
-        )
-        for name, resource in workload.get("resources", {}).items()
-    ]
-
-
 def resolve(
     workload: Mapping[str, Any],
     outputs: Mapping[str, Mapping[str, Any]],

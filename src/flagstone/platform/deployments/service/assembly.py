@@ -18,6 +18,7 @@ from flagstone.platform.deployments.service.recorder import Recorder
 from flagstone.platform.deployments.service.release_files import ReleaseFiles
 from flagstone.platform.deployments.service.removal import Removal
 from flagstone.platform.deployments.service.requests import DeploymentRuns, Submit
+from flagstone.platform.deployments.service.resourcing import Resourcing
 from flagstone.platform.deployments.service.rollouts import Rollouts
 from flagstone.platform.deployments.service.runtimes import OpenRuntimes
 from flagstone.platform.deployments.service.supervisor import Supervisor
@@ -25,6 +26,7 @@ from flagstone.platform.deployments.service.turns import Turns
 from flagstone.platform.deployments.settings import DeploymentsSettings
 from flagstone.platform.deployments.store import DeploymentStore, HistoryStore, ReleaseStore
 from flagstone.platform.environments import EnvironmentService, RuntimeRegistry
+from flagstone.platform.resources import ResourceProvider
 from flagstone.sdk import ProcessHost, RuntimeContext
 from flagstone.toolkit.db import Database
 from flagstone.toolkit.signals import Signals
@@ -43,6 +45,7 @@ class Collaborators:
     audit: PlatformAudit
     events: PlatformEvents
     signals: Signals
+    resources: ResourceProvider
     settings: DeploymentsSettings
     data: Path
     """The data folder."""
@@ -59,6 +62,7 @@ class Parts:
     preparation: Preparation
     store: DeploymentStore
     access: AccessService
+    resourcing: Resourcing
 
     def runs(self, submit: Submit) -> DeploymentRuns:
         """Changes as runs, which ``submit`` starts."""
@@ -68,11 +72,12 @@ class Parts:
 def assemble(given: Collaborators) -> Parts:
     """Build everything; nothing runs before the supervisor is started."""
     store, releases, history = DeploymentStore(given.db), ReleaseStore(given.db), HistoryStore(given.db)
+    resourcing = Resourcing(given.resources, store, releases)
     files = ReleaseFiles(given.data / "releases", given.sources)
     turns = Turns(store, given.signals, wait=given.settings.lock_wait)
     recorder = Recorder(store, history, events=given.events, audit=given.audit, signals=given.signals, now=given.now)
     parallel = given.settings.parallel_restores
-    supervisor = Supervisor(store, releases, files, turns, recorder, now=given.now, parallel=parallel)
+    supervisor = Supervisor(store, releases, files, turns, recorder, resourcing, now=given.now, parallel=parallel)
     runtimes = OpenRuntimes(given.registry, lambda name: _context(given, supervisor, name))
     supervisor.use(runtimes)
     removal = Removal(store, releases, files, runtimes)
@@ -82,9 +87,10 @@ def assemble(given: Collaborators) -> Parts:
         runtimes,
         store,
         releases,
+        resourcing,
         health_timeout=given.settings.health_timeout,
     )
-    queries = Queries(store, releases, history, runtimes, given.access)
+    queries = Queries(store, releases, history, runtimes, given.access, resourcing)
     workshop = Workshop(
         store=store,
         releases=releases,
@@ -94,7 +100,7 @@ def assemble(given: Collaborators) -> Parts:
         recorder=recorder,
         runtimes=runtimes,
         supervisor=supervisor,
-        rollouts=Rollouts(files, runtimes, turns, supervisor, recorder),
+        rollouts=Rollouts(files, runtimes, turns, supervisor, recorder, resourcing),
         removal=removal,
         preparation=preparation,
         queries=queries,
@@ -104,7 +110,7 @@ def assemble(given: Collaborators) -> Parts:
     service = DeploymentService(workshop)
     given.environments.count_with(store.counts)
     planner = DeploymentPlanner(queries, preparation, removal, store, releases)
-    return Parts(service, planner, supervisor, preparation, store, given.access)
+    return Parts(service, planner, supervisor, preparation, store, given.access, resourcing)
 
 
 def _context(given: Collaborators, supervisor: Supervisor, runtime: str) -> RuntimeContext:

@@ -32,6 +32,8 @@ class Promotion:
     source: Deployment
     release: Release
     environment: str
+    missing: tuple[str, ...] = ()
+    """Resources that it declares and that cannot be used there yet, in words."""
 
 
 class DeploymentPlanner:
@@ -76,7 +78,10 @@ class DeploymentPlanner:
                 f"{environment} does not come after {source.environment} in the order of promotion.",
                 hint="Use flagstone:deploy to deploy there, or flagstone:rollback to go back.",
             )
-        return Promotion(source, self._queries.current_release(source), environment)
+        release = self._queries.current_release(source)
+        problems = self._preparation.resourcing.missing(release.workload, source.entity_ref, environment, source.owner)
+        missing = tuple(f"{problem.message}. {problem.hint or ''}".strip() for problem in problems)
+        return Promotion(source, release, environment, missing)
 
     def stop(self, deployment_id: str) -> Intention:
         """What stopping would do."""

@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from flagstone.kernel.actor import Principal
-from flagstone.kernel.errors import Invalid, NotFound
-from flagstone.platform.deployments.model import Deployment, Release, deployment_id, score
+from flagstone.kernel.errors import Invalid, NotFound, Problem
+from flagstone.platform.deployments.model import Deployment, Release, deployment_id
 from flagstone.platform.deployments.ports import SourceCommit, SourceFiles
+from flagstone.platform.deployments.service.resourcing import Resourcing
 from flagstone.platform.deployments.service.runtimes import OpenRuntimes
 from flagstone.platform.deployments.service.workloads import (
     SCORE_FILE,
@@ -72,6 +73,8 @@ class Preview:
     current: str | None
     """The release that runs now."""
     facts: dict[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    """Resources that it declares and that cannot be used yet, in words."""
 
 
 class Preparation:
@@ -84,9 +87,11 @@ class Preparation:
         runtimes: OpenRuntimes,
         store: DeploymentStore,
         releases: ReleaseStore,
+        resourcing: Resourcing,
         *,
         health_timeout: float,
     ) -> None:
+        self.resourcing = resourcing
         self._sources = sources
         self.environments = environments
         self._runtimes = runtimes
@@ -100,14 +105,20 @@ class Preparation:
         """Read and check the workload of a commit.
 
         Raises NotFound when repository, commit, environment, runtime or Score file are not there; Invalid with every
-        fault of the workload.
+        fault of the workload and each resource that it needs and that is not there.
         """
+        prepared = self._read(repository, commit, environment, entity_ref, owner)
+        self._check(prepared.workload, prepared.environment, self._missing(prepared))
+        return prepared
+
+    def _read(
+        self, repository: str, commit: str | None, environment: str, entity_ref: str | None, owner: str | None
+    ) -> Prepared:
         place = self.environments.get(environment)
         found = self._sources.resolve(repository, commit or None)
         workload = read_workload(
             lambda path: self._sources.read(repository, found.id, path), f"{repository} at {found.id[:12]}", entity_ref
         )
-        self._check(workload, place)
         return Prepared(repository, found, place, workload, workload.owner or found.owner, owner_ref(owner))
 
     def preview(
@@ -129,26 +140,36 @@ class Preparation:
         if planned is not None:
             read = _workspace_reader(workspace, planned)
             workload = read_workload(read, "the files that this run creates", entity_ref)
-            self._check(workload, place)
             # The repository that the run makes will belong to the owner that the run names.
             prepared = Prepared(
                 repository, SourceCommit(commit or ""), place, workload, workload.owner or owner_ref(owner)
             )
         else:
             try:
-                prepared = self.prepare(repository, commit, environment, entity_ref, owner)
+                prepared = self._read(repository, commit, environment, entity_ref, owner)
             except NotFound as error:
                 if error.code.startswith("repositories.") or error.code == "deployments.empty_repository":
                     return None
                 raise
             read = self._commit_reader(prepared)
+        self._check(prepared.workload, place, [])
         return self._describe(prepared, read)
+
+    def _missing(self, prepared: Prepared) -> list[Problem]:
+        workload, place = prepared.workload, prepared.environment.name
+        owner = self._owner(prepared)
+        return self.resourcing.missing(workload.document, workload.entity_ref, place, owner, workload.line)
+
+    def _owner(self, prepared: Prepared) -> str | None:
+        """As it will be recorded: resources of another owner are not given to the workload."""
+        known = self._store.get(deployment_id(prepared.workload.entity_ref, prepared.environment.name))
+        return known.owner if known else prepared.owner or prepared.claimed
 
     def _commit_reader(self, prepared: Prepared) -> Read:
         return lambda path: self._sources.read(prepared.repository, prepared.commit.id, path)
 
-    def _check(self, workload: Workload, place: Environment) -> None:
-        problems = score.unprovided(workload.document, place.name, file=SCORE_FILE, line=workload.line)
+    def _check(self, workload: Workload, place: Environment, missing: list[Problem]) -> None:
+        problems = list(missing)
         runtime = self._runtimes.get(place.runtime)
         for problem in runtime.check(workload.document):
             line = problem.line if problem.line is not None else _line(workload, problem.field or "")
@@ -157,7 +178,7 @@ class Preparation:
             raise Invalid(
                 "deployments.cannot_run",
                 f"The workload {workload.name} cannot run in {place.name} on the runtime {place.runtime}.",
-                hint=f"Change {SCORE_FILE}, commit and deploy again.",
+                hint=missing[0].hint if missing else f"Change {SCORE_FILE}, commit and deploy again.",
                 problems=problems,
             )
 
@@ -192,6 +213,7 @@ class Preparation:
             commit=prepared.commit.id,
             current=current.version if current else None,
             facts=facts,
+            missing=tuple(f"{problem.message}. {problem.hint or ''}".strip() for problem in self._missing(prepared)),
         )
 
     def _runtime_facts(self, prepared: Prepared, known: Deployment | None, number: int, read: Read) -> dict[str, str]:
@@ -211,8 +233,9 @@ class Preparation:
             since=_LONG_AGO,
             created_at=_LONG_AGO,
         )
+        outputs = self.resourcing.shown(workload.document, workload.entity_ref, place.name, self._owner(prepared))
         # The folder does not exist before the run; a runtime only names paths below it in its plan.
-        spec = spec_of(deployment, release, Path("source"), _required(read))
+        spec = spec_of(deployment, release, Path("source"), _required(read), outputs)
         return self._runtimes.get(place.runtime).plan(spec)
 
 

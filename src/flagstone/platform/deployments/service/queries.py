@@ -13,6 +13,7 @@ from flagstone.kernel.errors import Conflict, NotFound
 from flagstone.kernel.paging import Page
 from flagstone.platform.deployments.model import Deployment, HistoryEntry, Release
 from flagstone.platform.deployments.permissions import LOG, READ
+from flagstone.platform.deployments.service.resourcing import Resourcing
 from flagstone.platform.deployments.service.runtimes import OpenRuntimes
 from flagstone.platform.deployments.store import DeploymentStore, HistoryStore, ReleaseStore
 
@@ -31,7 +32,9 @@ class Queries:
         history: HistoryStore,
         runtimes: OpenRuntimes,
         access: AccessService,
+        resourcing: Resourcing,
     ) -> None:
+        self._resourcing = resourcing
         self._store = store
         self._releases = releases
         self._history = history
@@ -57,7 +60,9 @@ class Queries:
         """Log lines after a cursor, or the last ones."""
         deployment = self._need(deployment_id, actor, LOG)
         size = max(1, min(limit, _MAX_LOG))
-        return tuple(self._runtimes.get(deployment.runtime).log(deployment_id, after=after, limit=size))
+        lines = self._runtimes.get(deployment.runtime).log(deployment_id, after=after, limit=size)
+        masker = self._resourcing.masker(deployment)
+        return tuple(line.model_copy(update={"text": masker.mask(line.text)}) for line in lines)
 
     async def follow_log(self, deployment_id: str, actor: Principal, *, after: int) -> AsyncIterator[LogLine]:
         """Log lines, live. Ends when the deployment is removed."""

@@ -12,6 +12,7 @@ from flagstone.kernel.errors import FlagstoneError
 from flagstone.platform.deployments.model import Deployment, HistoryEntry, Operation, Release
 from flagstone.platform.deployments.service.recorder import Recorder, status_values
 from flagstone.platform.deployments.service.release_files import ReleaseFiles
+from flagstone.platform.deployments.service.resourcing import Resourcing
 from flagstone.platform.deployments.service.runtimes import OpenRuntimes
 from flagstone.platform.deployments.service.supervisor import Supervisor
 from flagstone.platform.deployments.service.turns import Execution, Turn, Turns, stopping
@@ -43,8 +44,15 @@ class Rollouts:
     """See the module. To be called in a turn."""
 
     def __init__(
-        self, files: ReleaseFiles, runtimes: OpenRuntimes, turns: Turns, supervisor: Supervisor, recorder: Recorder
+        self,
+        files: ReleaseFiles,
+        runtimes: OpenRuntimes,
+        turns: Turns,
+        supervisor: Supervisor,
+        recorder: Recorder,
+        resourcing: Resourcing,
     ) -> None:
+        self._resourcing = resourcing
         self._files = files
         self._runtimes = runtimes
         self._turns = turns
@@ -63,10 +71,11 @@ class Rollouts:
 
         try:
             folder = self._files.ensure(release)
-            spec = spec_of(deployment, release, folder, self._files.reader(release))
+            outputs = self._resourcing.values(deployment, release)
+            spec = spec_of(deployment, release, folder, self._files.reader(release), outputs)
             # What ran before a restart must serve while the new release comes up.
             self._supervisor.bring_back(before)
-            status = runtime.apply(spec, execution.progress, cancelled)
+            status = self._resourcing.status(deployment, runtime.apply(spec, execution.progress, cancelled))
         except Exception as error:
             if self._turns.closing:
                 # Given up because the server stops: it goes on with the same step after the next start.
@@ -119,12 +128,13 @@ class Rollouts:
     ) -> NoReturn:
         cancelled = rollout.execution.cancelled()
         values = self._truth(rollout, runtime)
-        reason = _reason(rollout.release, error, cancelled=cancelled)
+        masker = self._resourcing.masker(deployment)
+        reason = masker.mask(_reason(rollout.release, error, cancelled=cancelled))
         message = f"{reason}{_what_serves(rollout.current, values['state'])}"
         if reason in values["message"]:
             # The runtime says it as well: with two wordings every later report would look like news.
             message = values["message"]
-        last_log = error.last_log if isinstance(error, RolloutFailed) else ()
+        last_log = tuple(masker.mask(line) for line in error.last_log) if isinstance(error, RolloutFailed) else ()
         self._recorder.end(
             deployment,
             turn,
@@ -143,7 +153,7 @@ class Rollouts:
         status = nothing
         if rollout.current is not None:
             try:
-                status = runtime.status(rollout.deployment.id)
+                status = self._resourcing.status(rollout.deployment, runtime.status(rollout.deployment.id))
             except Exception:
                 log.exception("the runtime %s did not tell the state of %s", rollout.runtime, rollout.deployment.id)
         values = status_values(nothing if status.state == "unknown" else status, self._recorder.now)

@@ -13,6 +13,7 @@ from flagstone.kernel.errors import FlagstoneError, Temporary
 from flagstone.platform.deployments.model import Deployment
 from flagstone.platform.deployments.service.recorder import Recorder, status_values
 from flagstone.platform.deployments.service.release_files import ReleaseFiles
+from flagstone.platform.deployments.service.resourcing import Resourcing
 from flagstone.platform.deployments.service.runtimes import OpenRuntimes
 from flagstone.platform.deployments.service.turns import Execution, Turns
 from flagstone.platform.deployments.service.workloads import spec_of
@@ -41,10 +42,12 @@ class Supervisor:
         files: ReleaseFiles,
         turns: Turns,
         recorder: Recorder,
+        resourcing: Resourcing,
         *,
         now: Now,
         parallel: int,
     ) -> None:
+        self._resourcing = resourcing
         self._store = store
         self._releases = releases
         self._files = files
@@ -108,7 +111,8 @@ class Supervisor:
         release = self._releases.get(deployment.current_release_id)
         if release is None:
             return
-        spec = spec_of(deployment, release, self._files.ensure(release), self._files.reader(release))
+        folder, outputs = self._files.ensure(release), self._resourcing.values(deployment, release)
+        spec = spec_of(deployment, release, folder, self._files.reader(release), outputs)
         self._open.get(deployment.runtime).restore(spec)
         self._back.add(deployment.id)
 
@@ -128,7 +132,7 @@ class Supervisor:
         deployment = self._store.get(deployment_id)
         if deployment is None or deployment.holder is not None or self._stopping or deployment_id not in self._back:
             return
-        status = self._open.get(deployment.runtime).status(deployment_id)
+        status = self._resourcing.status(deployment, self._open.get(deployment.runtime).status(deployment_id))
         values = _news(deployment, status, self._now)
         if values and not self._stopping:
             self._recorder.observe(deployment, **values)
@@ -200,7 +204,7 @@ class Supervisor:
                 self.bring_back(deployment)
                 serves = deployment.id in self._back
                 status = self._open.get(deployment.runtime).status(deployment.id) if serves else RuntimeStatus("failed")
-                values = status_values(status, self._now)
+                values = status_values(self._resourcing.status(deployment, status), self._now)
                 values["message"] = "A rollout was cut off by a restart of the server and did not go on. Deploy again."
                 self._recorder.change(deployment, turn, "", **values)
 

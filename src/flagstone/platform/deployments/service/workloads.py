@@ -114,8 +114,17 @@ def owner_ref(text: object, namespace: str = "default") -> str | None:
         return None
 
 
-def spec_of(deployment: Deployment, release: Release, source_dir: Path, read: Callable[[str], bytes]) -> DeploymentSpec:
-    """What a runtime is given: placeholders resolved, files read in. Raises Invalid, NotFound."""
+def spec_of(
+    deployment: Deployment,
+    release: Release,
+    source_dir: Path,
+    read: Callable[[str], bytes],
+    outputs: Mapping[str, Mapping[str, Any]],
+) -> DeploymentSpec:
+    """What a runtime is given: placeholders resolved, files read in. Raises Invalid, NotFound.
+
+    ``outputs`` are those of its resources, by name.
+    """
     return DeploymentSpec(
         id=deployment.id,
         name=release.workload_name,
@@ -124,15 +133,17 @@ def spec_of(deployment: Deployment, release: Release, source_dir: Path, read: Ca
         release=release.version,
         release_id=release.id,
         commit=release.commit,
-        workload=_resolved(release, read),
+        workload=_resolved(release, read, outputs),
         source_dir=source_dir,
     )
 
 
-def _resolved(release: Release, read: Callable[[str], bytes]) -> dict[str, Any]:
+def _resolved(
+    release: Release, read: Callable[[str], bytes], outputs: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     where = f"{release.repository} at {release.commit[:12]}"
     try:
-        return score.resolve(release.workload, {}, read)
+        return score.resolve(release.workload, outputs, read)
     except PlaceholderError as error:
         raise Invalid(
             "deployments.unresolved", f"A placeholder of the workload in {where} has no value: {error}."

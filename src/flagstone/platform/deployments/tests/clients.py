@@ -6,10 +6,8 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 
-import flagstone.foundation.vault as vault_slice
 import flagstone.platform.runs as runs_slice
 from flagstone.contracts.runs import RunRequest, StepDefinition, WorkflowDefinition
-from flagstone.foundation.vault import VaultKey, VaultService
 from flagstone.kernel.actor import ANONYMOUS
 from flagstone.platform.deployments import api
 from flagstone.platform.deployments.actions import actions
@@ -52,7 +50,7 @@ class Api:
 
     def __init__(self, world, folder):
         self.world = world
-        more = {"vault": vault_slice, "runs": runs_slice}
+        more = {"runs": runs_slice}
         migrations(world.db, **{name: Path(piece.__file__).parent / "migrations" for name, piece in more.items()})
         world.access.register(RUN_PERMISSIONS)
         world.access.register(WORKFLOW_PERMISSIONS)
@@ -63,7 +61,7 @@ class Api:
                 access=world.access,
                 audit=world.audit,
                 events=world.events,
-                vault=VaultService(world.db, VaultKey(b"k" * 32), world.audit),
+                vault=world.vault,
                 signals=world.signals,
                 hosted=lambda: None,
                 allowed_folders=(),

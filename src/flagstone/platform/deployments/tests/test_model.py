@@ -282,10 +282,11 @@ def test_equal_workloads_have_equal_digests_whatever_the_spelling():
     assert score.digest(score.canonical(short)) != score.digest(score.canonical(document()))
 
 
-def test_resources_are_refused_until_somebody_provides_them():
-    (problem,) = score.unprovided(document(resources={"db": {"type": "postgres"}}), "development", file="score.yaml")
-    assert problem.message == "this version can not provide resource type postgres in development yet"
-    assert score.unprovided(document(), "development", file="score.yaml") == []
+def test_a_volume_is_what_its_resource_gives_as_a_source():
+    main = {"image": ".", "volumes": {"data": {"source": "${resources.files}"}}}
+    found = document(resources={"files": {"type": "volume"}}, containers={"main": main})
+    resolved = score.resolve(score.canonical(found), {"files": {"source": "/srv/files"}}, lambda _path: b"")
+    assert resolved["containers"]["main"]["volumes"]["data"]["source"] == "/srv/files"
 
 
 def test_a_deployment_keeps_its_id_and_two_never_share_one():

@@ -409,11 +409,16 @@ def test_what_the_runtime_cannot_run_is_told_with_its_line(world):
     assert str(caught.value.problems[0]).startswith("score.yaml:5 containers.main.command: nothing to start")
 
 
-def test_a_resource_is_refused_until_somebody_provides_it(world):
+def test_a_resource_that_is_not_there_is_named_with_how_to_ask_for_it(world):
     text = app_files()["score.yaml"] + "resources:\n  db:\n    type: postgres\n"
     world.commit(app_files("v1", **{"score.yaml": text}))
-    with pytest.raises(Invalid, match="this version can not provide resource type postgres in development yet"):
+    with pytest.raises(Invalid, match="there is no postgres db in development") as caught:
         world.deploy()
+    (problem,) = caught.value.problems
+    assert str(problem).startswith("score.yaml:17 resources.db: ")
+    command = "flagstone resources request postgres db --env development --component component:default/orders"
+    assert f"{command} --owner group:default/checkout" in problem.hint
+    assert world.all() == []
 
 
 def test_placeholders_and_files_reach_the_workload(world):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from flagstone.builtin.local_resources import plugin as local_resources
 from flagstone.contracts.gateway import DeploymentQuery
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PlatformAudit
 from flagstone.foundation.events import PlatformEvents
+from flagstone.foundation.vault import VaultKey, VaultService
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.clock import utc_now
 from flagstone.platform.deployments import PERMISSIONS, DeploymentsSettings
@@ -26,6 +28,9 @@ from flagstone.platform.repositories import PERMISSIONS as REPOSITORY_PERMISSION
 from flagstone.platform.repositories import RepositoryService
 from flagstone.platform.repositories.ports import RepositoryFolders
 from flagstone.platform.repositories.store import RepositoryStore
+from flagstone.platform.resources import PERMISSIONS as RESOURCE_PERMISSIONS
+from flagstone.platform.resources import ResourcesSettings
+from flagstone.platform.resources import service as resources
 from flagstone.testing.databases import migrated
 from flagstone.toolkit.git import Author
 from flagstone.toolkit.process import LocalProcessHost
@@ -98,7 +103,9 @@ def migrations(db, **more):
         events=folder / "foundation/events/migrations",
         audit=folder / "foundation/audit/migrations",
         repositories=folder / "platform/repositories/migrations",
+        vault=folder / "foundation/vault/migrations",
         environments=folder / "platform/environments/migrations",
+        resources=folder / "platform/resources/migrations",
         deployments=folder / "platform/deployments/migrations",
         **more,
     )
@@ -115,7 +122,7 @@ class World:
         self.audit = PlatformAudit(db)
         self.events = PlatformEvents(db, self.signals)
         self.access = AccessService(self.audit)
-        for permissions in (PERMISSIONS, ENVIRONMENT_PERMISSIONS, REPOSITORY_PERMISSIONS):
+        for permissions in (PERMISSIONS, ENVIRONMENT_PERMISSIONS, REPOSITORY_PERMISSIONS, RESOURCE_PERMISSIONS):
             self.access.register(permissions)
         self.folders = RepositoryFolders(folder / "repositories")
         self.repositories = RepositoryService(
@@ -136,6 +143,25 @@ class World:
         )
         self.environments = EnvironmentService(EnvironmentStore(db), registry, wanted, self.access, self.audit)
         self.environments.sync()
+        self.vault = VaultService(db, VaultKey(b"k" * 32), self.audit)
+        self.resources = resources.assemble(
+            resources.Collaborators(
+                db=db,
+                environments=self.environments,
+                vault=self.vault,
+                access=self.access,
+                audit=self.audit,
+                events=self.events,
+                signals=self.signals,
+                settings=ResourcesSettings(),
+                data=folder,
+            )
+        )
+        for type_ in local_resources.flagstone_register_resource_types():
+            self.resources.registry.add_type(type_, "test")
+        for driver in local_resources.flagstone_register_resource_drivers():
+            self.resources.registry.add_driver(driver, "test")
+        self.resources.definitions.seal()
         self.processes = LocalProcessHost(folder / "runtime" / "processes")
         self.settings = DeploymentsSettings(**{"health_timeout": 10, "lock_wait": 5, **settings})
         self.parts = assemble(
@@ -149,11 +175,13 @@ class World:
                 audit=self.audit,
                 events=self.events,
                 signals=self.signals,
+                resources=self.resources.provider,
                 settings=self.settings,
                 data=folder,
             )
         )
         self.service = self.parts.service
+        self.resources.service.used_by(self.parts.resourcing.users)
         self.steps = 0
 
     def commit(self, files, repository="shop/orders", message="Change"):
