@@ -20,6 +20,7 @@ from flagstone.contracts.approvals import ApprovalQuery
 from flagstone.contracts.claims import HEADER, sign_actor
 from flagstone.contracts.gateway import DeploymentQuery, NoPlatform, RunQuery
 from flagstone.contracts.repositories import MergeChangeRequest
+from flagstone.contracts.resources import ResourceQuery
 from flagstone.contracts.triggers import TriggerChange
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Invalid, Unauthenticated, Unavailable
@@ -152,6 +153,9 @@ def test_no_platform_has_nothing_and_says_how_to_get_one():
     assert gateway.count_approvals(DEVELOPER) == 0
     assert gateway.list_triggers(DEVELOPER).items == ()
     assert gateway.list_batches(DEVELOPER).items == ()
+    assert gateway.list_resources(ResourceQuery(), DEVELOPER).items == ()
+    assert gateway.resource_types(DEVELOPER) == []
+    assert gateway.resource_definitions(DEVELOPER) == []
     assert gateway.events(wait=10) == []
     for call in (
         lambda: gateway.plan(hello(), DEVELOPER),
@@ -165,6 +169,7 @@ def test_no_platform_has_nothing_and_says_how_to_get_one():
         lambda: gateway.get_trigger("x", DEVELOPER),
         lambda: gateway.run_trigger("x", DEVELOPER),
         lambda: gateway.get_batch("x", DEVELOPER),
+        lambda: gateway.get_resource("x", DEVELOPER),
         lambda: gateway.batch_items("x", DEVELOPER),
         lambda: gateway.change_batch("x", "pause", DEVELOPER),
         lambda: gateway.change_trigger("x", TriggerChange(), DEVELOPER),

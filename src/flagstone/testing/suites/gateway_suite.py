@@ -23,8 +23,10 @@ from flagstone.contracts.approvals import ApprovalQuery
 from flagstone.contracts.batches import NewBatch
 from flagstone.contracts.gateway import DeploymentQuery, RunGateway, RunQuery
 from flagstone.contracts.repositories import MergeChangeRequest, OpenChangeRequest
+from flagstone.contracts.resources import ResourceQuery
 from flagstone.contracts.runs import RunEvent, RunRequest, RunView, StepDefinition, WorkflowDefinition
 from flagstone.contracts.triggers import NewTrigger, TriggerChange
+from flagstone.contracts.workflows import remove_resource_workflow, request_resource_workflow
 from flagstone.kernel.actor import Principal
 from flagstone.kernel.errors import Conflict, Denied, Invalid, NotFound
 from flagstone.kernel.ids import new_id
@@ -485,3 +487,27 @@ class GatewaySuite:
             gateway.change_batch(made.id, "pause", MAINTAINER)
         with pytest.raises(NotFound):
             gateway.get_batch("none", VIEWER)
+
+    def test_a_resource_is_asked_for_seen_and_removed(self, gateway: RunGateway) -> None:
+        """By runs; what is secret is only named."""
+        types = {one.name: one for one in gateway.resource_types(VIEWER)}
+        assert types["secret"].secret_outputs == ("value",)
+        assert "random" in {one.name for one in gateway.resource_definitions(VIEWER)}
+        component = f"component:default/suite-{new_id()[-8:]}"
+        asking = request_resource_workflow(
+            title="Ask", type="secret", name="key", environment="development", entity_ref=component, owner=OWNERS
+        )
+        plan = gateway.plan(RunRequest(workflow=asking), DEVELOPER)
+        assert [(change.kind, change.op) for step in plan.steps for change in step.changes] == [("resource", "create")]
+        ended = self.ended(gateway, gateway.submit(RunRequest(workflow=asking, owner=OWNERS), DEVELOPER))
+        assert ended.state == "succeeded", ended.error
+        (found,) = gateway.list_resources(ResourceQuery(entity_ref=component, state=("ready",)), VIEWER).items
+        assert (found.secret_names, found.outputs, found.owner) == (("value",), {}, OWNERS)
+        assert gateway.get_resource(found.id, VIEWER) == found
+        assert gateway.list_resources(ResourceQuery(owners=("group:default/none",)), VIEWER).items == ()
+        removing = remove_resource_workflow(title="Remove", resource_id=found.id)
+        assert gateway.plan(RunRequest(workflow=removing), STRANGER).problems
+        assert self.ended(gateway, gateway.submit(RunRequest(workflow=removing), MAINTAINER)).state == "succeeded"
+        assert gateway.get_resource(found.id, VIEWER).state == "removed"
+        with pytest.raises(NotFound):
+            gateway.get_resource("none", VIEWER)
