@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from flagstone.contracts.gateway import NoPlatform
 from flagstone.kernel.errors import NotFound
 from flagstone.sdk import (
@@ -15,6 +17,10 @@ from flagstone.sdk import (
     Permission,
     RelationField,
     Rendered,
+    ResourceDefinition,
+    ResourcePlan,
+    ResourceStatus,
+    ResourceType,
     RuntimeStatus,
     Slice,
     SourceFile,
@@ -51,6 +57,38 @@ class Greet(Action):
     def run(self, ctx, inputs):
         ctx.log(f"Hello {inputs.name}")
         return self.Output(greeting=f"Hello {inputs.name}")
+
+
+class DummyConfig(BaseModel):
+    """Nothing to say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class DummyDriver:
+    """Provides greetings."""
+
+    name = "dummy"
+    types = ("greeting",)
+    config_model = DummyConfig
+    definitions = (ResourceDefinition("dummy-greetings", "greeting", "dummy"),)
+
+    def open(self, ctx):
+        self.greeted = set()
+
+    def plan(self, request):
+        return ResourcePlan({"Greets": request.name})
+
+    def provision(self, request):
+        self.greeted.add(request.uid)
+        return {"text": f"Hello {request.name}"}
+
+    def remove(self, request, *, delete_data):
+        self.greeted.discard(request.uid)
+        return ["The greeting."]
+
+    def status(self, request):
+        return ResourceStatus("ready" if request.uid in self.greeted else "missing")
 
 
 class DummyRuntime:
@@ -153,6 +191,17 @@ def flagstone_register_entity_sources():
 @hookimpl
 def flagstone_register_actions():
     return [Greet()]
+
+
+@hookimpl
+def flagstone_register_resource_types():
+    texts = {"type": "object", "properties": {"text": {"type": "string"}}}
+    return [ResourceType("greeting", "Greeting", outputs_schema=texts)]
+
+
+@hookimpl
+def flagstone_register_resource_drivers():
+    return [DummyDriver()]
 
 
 @hookimpl

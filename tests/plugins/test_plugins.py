@@ -72,7 +72,18 @@ def test_every_extension_kind_of_a_plugin_works(start):
     assert "The dummy greets everybody." in home
     assert 'href="/dummies"' in home
     plugins = client.get("/admin/plugins", headers=HTML).text
-    for word in ("dummy", "actions", "entity kinds", "entity sources", "runtimes", "ui cards", "run gateways"):
+    types = {one["name"]: one for one in client.get("/api/v1/resource-types").json()["items"]}
+    assert (types["greeting"]["definitions"], types["greeting"]["source"]) == (["dummy-greetings"], "dummy")
+    for word in (
+        "dummy",
+        "actions",
+        "entity kinds",
+        "entity sources",
+        "runtimes",
+        "resource drivers",
+        "ui cards",
+        "run gateways",
+    ):
         assert word in plugins
 
 

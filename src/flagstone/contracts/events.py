@@ -16,6 +16,9 @@ TRIGGERING: dict[str, tuple[str, ...]] = {
     "repository.change.closed": ("repository", "number", "title", "branch", "base", "head"),
     "run.changed": ("state", "title", "number", "template_ref", "owner"),
     "deployment.changed": ("entity_ref", "environment", "state", "message"),
+    "resources.resource.ready": ("type", "name", "environment", "entity_ref", "owner"),
+    "resources.resource.failed": ("type", "name", "environment", "entity_ref", "owner", "message"),
+    "resources.resource.removed": ("type", "name", "environment", "entity_ref", "owner", "message"),
 }
 """Types of events that people let runs be started by, with the names in ``data``; plugins may publish others."""
 
@@ -33,7 +36,9 @@ class Event(Wire):
     ``approval.requested`` {run, number, title, of, owner,
     by_name, message, expires_at}, ``approval.delegated`` {run, number, title, to, owner, by_name, delegated_by_name,
     message, expires_at}, ``approval.decided`` {run, number, title, state, owner, requested_by, by_name,
-    comment}, ``deployment.changed`` {entity_ref, environment, state, message}.
+    comment}, ``deployment.changed`` {entity_ref, environment, state, message},
+    ``resources.resource.requested``, ``….ready``, ``….failed`` and ``….removed`` {type, name, environment, entity_ref,
+    owner, state, message}.
     """
 
     cursor: int

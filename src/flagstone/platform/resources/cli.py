@@ -61,14 +61,14 @@ def list_resources(
     as_json: AsJson = False,
 ) -> None:
     """List resources by component and environment."""
-    wanted = {
-        "entity_ref": str(parse_ref(component, default_kind="component")) if component else None,
-        "environment": env,
-        "type": type_,
-        "state": state,
-        "owners": str(parse_ref(owner, default_kind="group")) if owner else None,
-    }
     with session(url, token, as_json) as here:
+        wanted = {
+            "entity_ref": str(parse_ref(component, default_kind="component")) if component else None,
+            "environment": env,
+            "type": type_,
+            "state": state,
+            "owners": str(parse_ref(owner, default_kind="group")) if owner else None,
+        }
         rows = list(here.client.pages("/api/v1/resources", limit=limit, **wanted))
         here.out.table(rows, _COLUMNS, empty="There is none.")
 
@@ -140,17 +140,17 @@ def request(
     as_json: AsJson = False,
 ) -> None:
     """Ask for a resource; one that is there already is made to fit."""
-    body = {
-        "type": type_,
-        "name": name,
-        "environment": env,
-        "class": class_,
-        "entity_ref": str(parse_ref(component, default_kind="component")) if component else None,
-        "owner": owner,
-        "params": dict(_param(text) for text in param or ()),
-        "adopt": adopt,
-    }
     with session(url, token, as_json) as here:
+        body = {
+            "type": type_,
+            "name": name,
+            "environment": env,
+            "class": class_,
+            "entity_ref": str(parse_ref(component, default_kind="component")) if component else None,
+            "owner": owner,
+            "params": dict(_param(text) for text in param or ()),
+            "adopt": adopt,
+        }
         follow_run(here, here.client.post("/api/v1/resources", body), follow=follow)
 
 

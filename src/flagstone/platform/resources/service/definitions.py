@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from pydantic import BaseModel, ValidationError
@@ -21,6 +22,8 @@ from flagstone.platform.resources.ports import ResourceRegistry
 from flagstone.platform.resources.settings import DefinitionEntry, ResourcesSettings
 from flagstone.sdk import ResourceDefinition
 
+log = logging.getLogger("flagstone.resources")
+
 _EXAMPLE = """\
 Add one to flagstone.toml: [[resources.definitions]] with name, type = "{type}"{class_}, driver and config."""
 
@@ -38,8 +41,8 @@ class Definitions:
         """Check everything. Raises Invalid, so that the process does not start with definitions that cannot work."""
         self._own = [_definition(entry) for entry in self._settings.definitions]
         brought = [one for driver in self._registry.drivers() for one in driver.definitions]
-        self._brought = [one for one in brought if one.name not in self._settings.leave_out]
-        problems = [problem for one in self._all() for problem in self._problems(one)]
+        self._brought = [one for one in brought if one.name not in self._settings.leave_out and self._is_sound(one)]
+        problems = [problem for one in self._own for problem in self._problems(one)]
         for group in (self._own, self._brought):
             clash = duplicates(group)
             if clash is not None:
@@ -121,6 +124,13 @@ class Definitions:
 
     def _all(self, type_: str | None = None) -> list[ResourceDefinition]:
         return [one for one in (*self._own, *self._brought) if type_ in (None, one.type)]
+
+    def _is_sound(self, one: ResourceDefinition) -> bool:
+        """What a plugin brings and cannot work is left out: nobody here can mend it."""
+        problems = self._problems(one)
+        for problem in problems:
+            log.warning("a definition of the driver %s is left out: %s", one.driver, problem)
+        return not problems
 
     def _problems(self, one: ResourceDefinition) -> list[Problem]:
         where = f"definition {one.name}"

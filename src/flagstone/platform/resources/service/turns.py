@@ -38,6 +38,15 @@ class Execution:
     cancelled: Callable[[], bool] = _never
 
 
+def _busy(uid: str, holder: str) -> Temporary:
+    return Temporary(
+        "resources.busy",
+        f"The resource {uid} is being changed by {holder}.",
+        hint="The step tries again by itself; cancel the other run if it does not end.",
+        retry_after=10,
+    )
+
+
 class Turns:
     """Gives out turns."""
 
@@ -45,10 +54,25 @@ class Turns:
         self._store = store
         self._signals = signals
         self._wait = wait
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
 
     @contextmanager
     def take(self, uid: str, execution: Execution) -> Iterator[int]:
         """The turn of a step, as the fence that proves it. Raises Temporary while somebody else has it."""
+        with self._guard:
+            lock = self._locks.setdefault(uid, threading.Lock())
+        # A step that took too long was left behind, and may still be at it when the step is tried again.
+        if not lock.acquire(timeout=self._wait):
+            raise _busy(uid, "a step of this process")
+        try:
+            with self._held(uid, execution) as fence:
+                yield fence
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _held(self, uid: str, execution: Execution) -> Iterator[int]:
         fence = self._acquire(uid, execution)
         done = threading.Event()
         threading.Thread(target=self._hold, args=(uid, fence, done), name=f"resource-{uid}", daemon=True).start()
@@ -69,12 +93,7 @@ class Turns:
                 return fence
             holder = self._store.holder(uid) or "another step"
             if execution.cancelled() or time.monotonic() >= deadline:
-                raise Temporary(
-                    "resources.busy",
-                    f"The resource {uid} is being changed by {holder}.",
-                    hint="The step tries again by itself; cancel the other run if it does not end.",
-                    retry_after=5,
-                )
+                raise _busy(uid, holder)
             if not told:
                 execution.progress(f"Waiting: the resource is being changed by {holder}.")
                 told = True

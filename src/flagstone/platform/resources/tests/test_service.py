@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from flagstone.platform.resources.tests.world import (
     at_once,
     definition,
 )
+from flagstone.sdk import ResourceDefinition
 
 
 def test_a_resource_is_made_once_and_is_ready(world):
@@ -80,8 +82,41 @@ def test_two_at_once_with_other_params_come_one_after_the_other(world):
 def test_what_somebody_else_changes_makes_a_step_come_back_later(sqlite_database, tmp_path):
     world = World(sqlite_database, tmp_path, None, lock_wait=0)
     uid = world.request().id
-    with world.service._tools.turns.take(uid, world.execution("other")), pytest.raises(Temporary, match="run-2"):
+    other = World(sqlite_database, tmp_path, world.driver, lock_wait=0)
+    with other.service._tools.turns.take(uid, other.execution("other")), pytest.raises(Temporary, match="run-1"):
         world.request(params={"size": 9})
+
+
+def test_a_step_that_was_left_behind_keeps_its_next_attempt_out(sqlite_database, tmp_path):
+    world = World(sqlite_database, tmp_path, None, lock_wait=0)
+    going, ends = threading.Event(), threading.Event()
+
+    def slow(_request):
+        going.set()
+        ends.wait(10)
+
+    world.driver.after = slow
+    first = threading.Thread(target=world.request, kwargs={"key": "k"})
+    first.start()
+    going.wait(10)
+    with pytest.raises(Temporary, match="a step of this process"):
+        world.request(key="k")
+    ends.set()
+    first.join(10)
+    assert world.request(key="k").state == "ready"
+    assert len(world.driver.calls) == 1
+
+
+def test_a_step_that_lost_its_lock_writes_nothing(world):
+    def stolen(request):
+        store = world.service._store
+        store.renew(request.uid, store.get(request.uid).fence, lease=-1)
+        store.acquire(request.uid, holder="thief", holder_name="run 7", lease=30)
+
+    world.driver.after = stolen
+    with pytest.raises(Conflict, match="taken over"):
+        world.request()
+    assert world.all()[0].state == "provisioning"
 
 
 def test_a_failure_is_told_and_asking_again_mends_it(world):
@@ -317,6 +352,11 @@ def test_what_a_driver_brings_can_be_left_out(sqlite_database, tmp_path):
     with pytest.raises(Invalid, match="Nobody provides queue"):
         world.request()
     assert {one.name: one.definitions for one in world.service.types(ADMIN)}["queue"] == ()
+
+
+def test_a_definition_that_a_plugin_brings_and_cannot_work_is_left_out(sqlite_database, tmp_path):
+    world = World(sqlite_database, tmp_path, QueueDriver((ResourceDefinition("far", "moon", "queues"),)))
+    assert "far" not in {one.name for one in world.service.definitions(ADMIN)}
 
 
 def test_secrets_are_nowhere_but_in_the_vault(sqlite_database, tmp_path):

@@ -173,6 +173,20 @@ def test_the_plan_of_a_run_has_the_cost(call):
     call("omar", "POST", "/api/v1/environments", 403, json=body)
 
 
+def test_a_run_that_fails_takes_back_what_it_asked_for(call):
+    steps = [
+        ("flagstone:resource:request", {"type": "volume", "name": "files", "entityRef": "cart", "owner": CHECKOUT}),
+        ("flagstone:resource:remove", {"resource": "${{ steps.s0.output.id }}-not"}),
+    ]
+    made = [{"id": f"s{at}", "name": id_, "action": id_, "input": given} for at, (id_, given) in enumerate(steps)]
+    workflow = {"name": "w", "title": "Ask", "undo": "on_failure", "steps": made}
+    run = ended(call, call("omar", "POST", "/api/v1/runs", 201, json={"workflow": workflow, "owner": CHECKOUT}))
+    assert run["error"]["code"] == "resources.not_found"
+    view = call("omar", "GET", f"/api/v1/resources/{run['steps'][0]['outputs']['id']}")
+    assert view["state"] == "removed"
+    assert "is kept as" in view["message"]
+
+
 def test_the_commands_do_the_same(flagstone):
     code, said = flagstone(
         "omar", "request", "sqlite", "orders-db", "--component", "shop", "--owner", "checkout", "--env", "development"
@@ -187,7 +201,7 @@ def test_the_commands_do_the_same(flagstone):
     assert "nobody" in flagstone("omar", "types")[1]
     assert "password" in flagstone("omar", "types", "postgres")[1]
     assert "no resource type" in flagstone("omar", "types", "moon")[1]
-    assert flagstone("sam", "remove", row["id"])[0] == 5
+    assert flagstone("sam", "remove", row["id"])[0] == 3
     Path(row["outputs"]["path"]).write_bytes(b"")
     code, said = flagstone("omar", "remove", row["id"], "--json")
     assert code == 0
