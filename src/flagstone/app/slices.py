@@ -26,6 +26,7 @@ PORTAL = (
     "upgrades",
     "schedules",
     "batches",
+    "resources",
     "home",
     "admin",
 )
