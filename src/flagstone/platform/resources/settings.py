@@ -48,7 +48,9 @@ class ResourcesSettings(SettingsModel):
     """Who provides the resources that software needs, and where."""
 
     definitions: tuple[DefinitionEntry, ...] = ()
-    """Definitions; they come before those that drivers bring by themselves."""
+    """Who provides what where: each with `name`, `type`, `driver`, and if needed `class`, `config` (what the driver is
+    to know; it names secrets of the vault), `criteria` (`environment_type`, `component`, `environment`, `name`: of those
+    that fit, the most specific one is taken), `monthly_cost` and `currency`. They come before what drivers bring."""
     leave_out: tuple[str, ...] = ()
     """Names of definitions that drivers bring and that do not apply here."""
     lock_wait: float = Field(20.0, ge=0, le=3600)

@@ -201,6 +201,7 @@ class Preparation:
         facts.update(self._runtime_facts(prepared, known, number, read))
         for label, text in _workload_facts(workload).items():
             facts.setdefault(label, text)
+        facts |= self.resourcing.facts(workload.document, workload.entity_ref, place.name, self._owner(prepared))
         facts["If it fails"] = _fallback(release, current.version if current else None, self._health_timeout)
         return Preview(
             deployment=place_id,

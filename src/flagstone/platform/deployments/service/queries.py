@@ -62,7 +62,8 @@ class Queries:
         size = max(1, min(limit, _MAX_LOG))
         lines = self._runtimes.get(deployment.runtime).log(deployment_id, after=after, limit=size)
         masker = self._resourcing.masker(deployment)
-        return tuple(line.model_copy(update={"text": masker.mask(line.text)}) for line in lines)
+        masked = ((line, masker.mask(line.text)) for line in lines)
+        return tuple(line if text == line.text else line.model_copy(update={"text": text}) for line, text in masked)
 
     async def follow_log(self, deployment_id: str, actor: Principal, *, after: int) -> AsyncIterator[LogLine]:
         """Log lines, live. Ends when the deployment is removed."""

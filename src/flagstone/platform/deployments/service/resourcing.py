@@ -95,6 +95,24 @@ class Resourcing:
                 values[one.need.name] = self._foretold(one.need)
         return values
 
+    def facts(
+        self, workload: Mapping[str, Any], entity_ref: str, environment: str, owner: str | None
+    ) -> dict[str, str]:
+        """For plans: what each declared resource is that is there, and what it was made with in another way."""
+        facts: dict[str, str] = {}
+        for one in self._provider.look(entity_ref, environment, owner, needs(workload)):
+            if one.resource is None or one.problem:
+                continue
+            made = one.resource.params
+            others = [
+                f"{name} {made.get(name)}, not {value}"
+                for name, value in one.need.params.items()
+                if made.get(name) != value
+            ]
+            text = f"{one.resource.type} {one.resource.name} of {one.resource.definition}"
+            facts[f"Resource {one.need.name}"] = f"{text}, made with {', '.join(others)}" if others else text
+        return facts
+
     def status(self, deployment: Deployment, status: RuntimeStatus) -> RuntimeStatus:
         """A report of a runtime without the secrets of the workload's resources."""
         masker = self.masker(deployment)
@@ -175,6 +193,6 @@ class _Anything(dict[str, Any]):
 def needs(workload: Mapping[str, Any]) -> list[Need]:
     """What a Score document declares. With an ``id`` it is shared: it belongs to no component."""
     return [
-        Need(name, str(one["type"]), str(one.get("class") or "default"), one.get("id"))
+        Need(name, str(one["type"]), str(one.get("class") or "default"), one.get("id"), one.get("params") or {})
         for name, one in workload.get("resources", {}).items()
     ]

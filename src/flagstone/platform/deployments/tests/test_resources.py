@@ -174,6 +174,19 @@ def test_the_plan_names_what_is_missing_and_shows_no_secret(world):
     (change,) = [one for one in planned.changes if one.kind == "deployment"]
     assert change.facts["Volume store"] == made["files"].outputs["source"]
     assert value(world, made["key"]) not in repr(planned)
+    assert change.facts["Resource data"] == "sqlite data of local-sqlite"
+
+
+def test_params_of_the_score_file_are_in_the_command_and_compared(world):
+    text = app_files()["score.yaml"] + "resources:\n  key: {type: secret, params: {length: 64}}\n"
+    world.commit(app_files("v1", **{"score.yaml": text}))
+    with pytest.raises(Invalid, match=r"secret key --env development .* --param length=64, or by a step"):
+        world.deploy()
+    ask(world)
+    bench = ActionBench(world.folder / "bench", actor=OWNER)
+    planned = bench.plan(DeployAction(world.service, world.parts.planner), {"repository": "shop/orders"})
+    (change,) = [one for one in planned.changes if one.kind == "deployment"]
+    assert change.facts["Resource key"] == "secret key of random, made with length 32, not 64"
 
 
 def test_a_type_that_no_plugin_brings_is_told_as_such(world):

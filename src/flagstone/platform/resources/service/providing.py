@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from flagstone.contracts.resources import ResourceQuery
@@ -25,6 +26,8 @@ class Need:
     type: str
     resource_class: str = "default"
     shared: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What the workload says of it; a resource that was made with others is used all the same."""
 
     def uid(self, entity_ref: str, environment: str) -> str:
         """The id of the resource that is meant."""
@@ -78,13 +81,7 @@ class ResourceProvider:
         resource = self._store.get(need.uid(entity_ref, environment))
         what = f"{need.type} {need.shared or need.name} in {environment}"
         if resource is None or resource.state == "removed":
-            hint = (
-                f"Ask for it: flagstone resources request {need.type} {need.shared or need.name} --env {environment}"
-                f"{'' if need.shared else f' --component {entity_ref}'}"
-                f"{'' if need.resource_class == 'default' else f' --class {need.resource_class}'}"
-                f"{f' --owner {owner}' if owner else ''}, or by a step flagstone:resource:request."
-            )
-            return Found(need, None, f"there is no {what}", hint)
+            return Found(need, None, f"there is no {what}", _how_to_ask(need, entity_ref, environment, owner))
         if resource.state != "ready":
             return Found(
                 need, resource, f"{what} is {resource.state}: {resource.message}", "Look at the run that made it."
@@ -100,3 +97,14 @@ class ResourceProvider:
                 else "Say in catalog-info.yaml who owns the workload.",
             )
         return Found(need, resource)
+
+
+def _how_to_ask(need: Need, entity_ref: str, environment: str, owner: str | None) -> str:
+    words = ["flagstone resources request", need.type, need.shared or need.name, "--env", environment]
+    words += [] if need.shared else ["--component", entity_ref]
+    words += [] if need.resource_class == "default" else ["--class", need.resource_class]
+    words += ["--owner", owner] if owner else []
+    for name, value in need.params.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        words += ["--param", f"{name}={text}" if text.isalnum() else f"'{name}={text}'"]
+    return f"Ask for it: {' '.join(words)}, or by a step flagstone:resource:request."

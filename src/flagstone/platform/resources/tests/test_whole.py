@@ -23,10 +23,10 @@ SECRET = "lanterns-over-quiet-water-and-no-wind"
 PEOPLE = {"omar": OWNER, "sam": STRANGER}
 SETTINGS = """\
 [[resources.definitions]]
-name = "volumes-of-production"
+name = "costly-volumes"
 type = "volume"
 driver = "local-volume"
-criteria = { environment_type = "production" }
+criteria = { environment_type = "development", name = "costly" }
 monthly_cost = 4.5
 currency = "EUR"
 """
@@ -149,28 +149,25 @@ def test_types_and_definitions_are_listed(call):
     definitions = call("sam", "GET", "/api/v1/resource-definitions")["items"]
     volumes = [one for one in definitions if one["type"] == "volume"]
     assert [(one["name"], one["origin"], one["monthly_cost"]) for one in volumes] == [
-        ("volumes-of-production", "settings", "4.5"),
+        ("costly-volumes", "settings", "4.5"),
         ("local-volume", "driver", None),
     ]
 
 
-def test_the_plan_of_a_run_has_the_cost(call):
-    body = {"name": "live", "type": "production"}
-    workflow = {
-        "name": "w",
-        "title": "Ask",
-        "steps": [
-            {
-                "id": "ask",
-                "name": "Ask",
-                "action": "flagstone:resource:request",
-                "input": {"type": "volume", "name": "files", "environment": "live", "owner": CHECKOUT},
-            }
-        ],
-    }
-    plan = call("omar", "POST", "/api/v1/plans", json={"workflow": workflow})
-    assert "known when there is an environment live" in plan["steps"][0]["notes"][0]
-    call("omar", "POST", "/api/v1/environments", 403, json=body)
+def test_the_plan_of_a_run_has_the_cost_and_says_what_is_not_known_yet(call):
+    asked = [("development", "costly"), ("development", "free"), ("live", "costly")]
+    steps = [
+        {
+            "id": f"s{number}",
+            "name": "Ask",
+            "action": "flagstone:resource:request",
+            "input": {"type": "volume", "name": name, "environment": environment, "owner": CHECKOUT},
+        }
+        for number, (environment, name) in enumerate(asked)
+    ]
+    plan = call("omar", "POST", "/api/v1/plans", json={"workflow": {"name": "w", "title": "Ask", "steps": steps}})
+    assert (plan["cost"], plan["problems"]) == ("4.50 EUR a month", [])
+    assert "known when there is an environment live" in plan["steps"][2]["notes"][0]
 
 
 def test_a_run_that_fails_takes_back_what_it_asked_for(call):
