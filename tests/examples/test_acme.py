@@ -100,7 +100,7 @@ def test_the_organisation_has_the_promised_size(entities: Entities) -> None:
     kinds = Counter(entity["kind"] for _, entity in entities)
     assert kinds == {
         "Location": 1, "Group": 8, "User": 12, "Domain": 3, "System": 7,
-        "Component": 20, "API": 9, "Resource": 9, "Template": 8, "Dataset": 2,
+        "Component": 20, "API": 9, "Resource": 9, "Template": 10, "Dataset": 2,
     }  # fmt: skip
 
 

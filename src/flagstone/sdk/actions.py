@@ -157,6 +157,9 @@ class PlanContext(BaseContext, Protocol):
     def note(self, text: str) -> None:
         """Say what cannot be known before the run; marks the plan as incomplete."""
 
+    def expected(self, kind: ChangeKind, subject: str) -> bool:
+        """Whether an earlier step of the same plan would make this: it is not there yet, and that is no mistake."""
+
 
 class ActionContext(BaseContext, Protocol):
     """Running."""

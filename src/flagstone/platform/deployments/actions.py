@@ -63,15 +63,24 @@ class DeployAction(_DeploymentAction):
         )
 
     def plan(self, ctx: PlanContext, inputs: Input) -> DeploymentOutput:
-        """Says what would be brought up, from which release to which, and what happens if it fails."""
-        preview = self._planner.deploy(
-            ctx.workspace,
-            repository=inputs.repository,
-            commit=inputs.commit,
-            environment=inputs.environment,
-            entity_ref=inputs.entity_ref,
-            owner=ctx.owner,
-        )
+        """Says what would be brought up, from which release to which, and what happens if it fails.
+
+        An environment that an earlier step makes is not known yet.
+        """
+        try:
+            preview = self._planner.deploy(
+                ctx.workspace,
+                repository=inputs.repository,
+                commit=inputs.commit,
+                environment=inputs.environment,
+                entity_ref=inputs.entity_ref,
+                owner=ctx.owner,
+            )
+        except NotFound:
+            if not ctx.expected("environment", inputs.environment):
+                raise
+            ctx.note(f"What is deployed is known when there is an environment {inputs.environment}.")
+            return DeploymentOutput()
         if preview is None:
             ctx.note(f"What is deployed is known when {inputs.repository} has its first commit.")
             return DeploymentOutput()
@@ -145,7 +154,7 @@ class PromoteAction(_DeploymentAction):
         try:
             moving = self._planner.promotion(inputs.deployment, inputs.environment)
         except NotFound as error:
-            if error.code != "deployments.not_found":
+            if error.code != "deployments.not_found" and not ctx.expected("environment", inputs.environment):
                 raise
             ctx.note(f"What is promoted to {inputs.environment} is known when {inputs.deployment} is deployed.")
             return DeploymentOutput()

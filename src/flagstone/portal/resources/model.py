@@ -111,6 +111,8 @@ def score_lines(view: ResourceView) -> str:
     lines = ["resources:", f"  {view.name}:", f"    type: {view.type}"]
     if view.resource_class != "default":
         lines.append(f"    class: {view.resource_class}")
+    if view.entity_ref is None:
+        lines.append(f"    id: {view.name}")
     return "\n".join(lines) + "\n"
 
 
@@ -266,6 +268,8 @@ def request_form(offer: Offer, wanted: Wanted) -> dict[str, Any]:
         "enum": [one.name for one in offer.environments],
         "enumNames": [one.title for one in offer.environments],
     }
+    if offer.environments:
+        properties["environment"]["default"] = offer.environments[0].name
     properties["entityRef"] = {
         "type": "string",
         "title": "Component",
@@ -301,12 +305,13 @@ def request_form(offer: Offer, wanted: Wanted) -> dict[str, Any]:
 
 
 def _type_rule(types: Sequence[ResourceTypeView], offer: Offer) -> dict[str, Any]:
+    ordered = sorted(types, key=lambda one: not one.definitions)
     return {
         "type": "string",
         "title": "Type",
-        "enum": [one.name for one in types],
-        "enumNames": [one.title for one in types],
-        "ui:enumDescriptions": [f"{one.description} {offer.where(one.name)}".strip() for one in types],
+        "enum": [one.name for one in ordered],
+        "enumNames": [one.title for one in ordered],
+        "ui:enumDescriptions": [f"{one.description} {offer.where(one.name)}".strip() for one in ordered],
     }
 
 

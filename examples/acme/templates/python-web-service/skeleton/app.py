@@ -6,10 +6,12 @@ import html
 import json
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -84,6 +86,18 @@ def hello(query: dict[str, list[str]]) -> Answer:
     return as_json({"greeting": GREETING, "name": query.get("name", ["world"])[0]})
 
 
+def visits(query: dict[str, list[str]]) -> Answer:
+    """Count this visit, where the service was given a database."""
+    path = os.environ.get("DATABASE_PATH")
+    if not path:
+        return as_json({"visits": None})
+    with closing(sqlite3.connect(path, timeout=5)) as database, database:
+        database.execute("CREATE TABLE IF NOT EXISTS visits (at TEXT NOT NULL)")
+        database.execute("INSERT INTO visits VALUES (?)", (datetime.now(timezone.utc).isoformat(),))
+        (count,) = database.execute("SELECT count(*) FROM visits").fetchone()
+    return as_json({"visits": count})
+
+
 def healthz(query: dict[str, list[str]]) -> Answer:
     """Asked by the platform: a request is only sent here while this answers 200."""
     return as_json({"status": "ok"})
@@ -97,6 +111,7 @@ def version(query: dict[str, list[str]]) -> Answer:
 ROUTES: dict[str, Callable[[dict[str, list[str]]], Answer]] = {
     "/": front_page,
     "/api/hello": hello,
+    "/api/visits": visits,
     "/healthz": healthz,
     "/version": version,
 }

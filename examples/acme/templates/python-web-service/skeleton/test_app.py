@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import html
 import json
+import os
+import tempfile
 import threading
 import unittest
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -37,6 +40,15 @@ class ServiceTest(unittest.TestCase):
 
     def test_hello_greets_by_name(self) -> None:
         self.assertEqual(json.loads(self.get("/api/hello?name=Ada"))["name"], "Ada")
+
+    def test_visits_are_counted_once_there_is_a_database(self) -> None:
+        self.assertEqual(json.loads(self.get("/api/visits")), {"visits": None})
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["DATABASE_PATH"] = str(Path(folder) / "data.db")
+            try:
+                self.assertEqual([json.loads(self.get("/api/visits"))["visits"] for _ in range(2)], [1, 2])
+            finally:
+                del os.environ["DATABASE_PATH"]
 
     def test_it_says_that_it_is_healthy(self) -> None:
         self.assertEqual(json.loads(self.get("/healthz")), {"status": "ok"})

@@ -49,8 +49,9 @@ _FROM_STEPS = re.compile(r"\bsteps\b")
 class PlanningContext(StepContext):
     """See ``flagstone.sdk.PlanContext``."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, before: Sequence[PlannedStep] = ()) -> None:
         super().__init__(place, self._line)
+        self._before = before
         self.changes: list[Change] = []
         self.notes: list[str] = []
         self.edits: list[FileEdit] = []
@@ -72,6 +73,11 @@ class PlanningContext(StepContext):
     def note(self, text: str) -> None:
         """Say what cannot be known before the run."""
         self.notes.append(text)
+
+    def expected(self, kind: ChangeKind, subject: str) -> bool:
+        """Whether an earlier step would make this."""
+        made = (change for step in self._before for change in step.changes if change.op == "create")
+        return any((change.kind, change.subject) == (kind, subject) for change in made)
 
     def _line(self, text: str, level: str) -> None:
         if level in ("warn", "warning", "error"):
@@ -234,7 +240,7 @@ class Planner:
             return None
         reading = Reading(request.workflow, actor, progress.files.scratch, progress.inline)
         place = Place(_TASK, step_id, actor, request.owner, progress.files, reading, self._sources, self._access)
-        context = PlanningContext(place)
+        context = PlanningContext(place, progress.steps)
         found = action.plan(context, inputs)
         progress.listing.look(step_id)
         for edit in context.edits:
