@@ -49,8 +49,8 @@ class ResourcesSettings(SettingsModel):
 
     definitions: tuple[DefinitionEntry, ...] = ()
     """Who provides what where: each with `name`, `type`, `driver`, and if needed `class`, `config` (what the driver is
-    to know; it names secrets of the vault), `criteria` (`environment_type`, `component`, `environment`, `name`: of those
-    that fit, the most specific one is taken), `monthly_cost` and `currency`. They come before what drivers bring."""
+    to know; it names secrets of the vault), `criteria` (`environment_type`, `component`, `environment`, `name`: the
+    most specific one that fits is taken), `monthly_cost` and `currency`. They come before what drivers bring."""
     leave_out: tuple[str, ...] = ()
     """Names of definitions that drivers bring and that do not apply here."""
     lock_wait: float = Field(20.0, ge=0, le=3600)
