@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from flagstone.contracts.resources import ALIVE, ResourceQuery
-from flagstone.kernel.errors import Conflict
+from flagstone.kernel.errors import Conflict, Invalid
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.platform.resources.model import Resource
 from flagstone.toolkit.db import Database, JsonText, UtcDateTime, insert_ignore
@@ -100,7 +100,9 @@ class ResourceStore:
         order = (component, resources.c.environment, resources.c.type, resources.c.name, resources.c.id)
         statement = select(*_COLUMNS).where(and_(True, *_filters(query)))
         if query.cursor:
-            after = (literal(str(value)) for value in decode_cursor(query.cursor))
+            after = [literal(str(value)) for value in decode_cursor(query.cursor)]
+            if len(after) != len(order):
+                raise Invalid("resources.bad_cursor", "The cursor is none of this list.", hint="Begin without one.")
             statement = statement.where(tuple_(*order) > tuple_(*after))
         with self.db.read() as conn:
             rows = conn.execute(statement.order_by(*order).limit(size + 1)).mappings()

@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 from flagstone.builtin.local_resources.postgresql import PostgresConfig, PostgresDriver, _options
 from flagstone.builtin.local_resources.types import POSTGRES
 from flagstone.kernel.errors import Invalid, Permanent, Temporary
-from flagstone.testing.suites.driver_suite import DriverSuite
+from flagstone.testing.suites.driver_suite import DriverSuite, PowerCut
 
 
 @pytest.fixture
@@ -107,6 +107,37 @@ class TestPostgresql(DriverSuite):
         with pytest.raises(Permanent, match="CREATEROLE and CREATEDB"):
             bench.driver.provision(bench.request(uid, self.params))
         admin.execute("DROP ROLE visitor")
+
+    @pytest.mark.parametrize("delete_data", [True, False])
+    def test_cut_off_after_any_statement_it_ends_in_one_thing(self, bench, uid, admin, monkeypatch, delete_data):
+        execute, left = psycopg.Connection.execute, [1000]
+
+        def counted(connection, statement, *values):
+            left[0] -= 1
+            if left[0] < 0:
+                raise PowerCut
+            return execute(connection, statement, *values)
+
+        def lives(call):
+            """Cut off after the first statement, then the second, until it comes to its end."""
+            for number in range(100):
+                left[0] = number
+                try:
+                    return call()
+                except PowerCut:
+                    continue
+            pytest.fail("it never ended")
+
+        monkeypatch.setattr(psycopg.Connection, "execute", counted)
+        outputs = lives(lambda: bench.driver.provision(bench.request(uid, self.params)))
+        removed = lives(
+            lambda: bench.driver.remove(bench.request(uid, self.params, known=outputs), delete_data=delete_data)
+        )
+        left[0] = 1000
+        there = names(admin, f"%{uid[-8:]}")
+        roles = admin.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", [f"%{uid[-8:]}"]).fetchall()
+        assert len(there) == len(roles) == (0 if delete_data else 1)
+        assert delete_data or there[0] in removed[0]
 
     def test_a_name_that_is_sql_is_a_name(self, bench, admin):
         uid = 'x"; DROP ROLE postgres; --'

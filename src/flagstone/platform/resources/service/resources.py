@@ -207,10 +207,8 @@ class ResourceService:
         execution.progress(f"Making {begun.type} {begun.name} in {begun.environment} with {begun.definition}.")
         try:
             outputs, secret_names = driving.provision(begun, execution.progress)
-        except FlagstoneError as error:
-            recorder.change(
-                begun, fence, actor, told="failed", audited="provision", state="failed", message=error.message
-            )
+        except Exception as error:
+            recorder.change(begun, fence, actor, told="failed", audited="provision", **_failure(error))
             raise
         made: dict[str, Any] = {"outputs": outputs, "secret_names": secret_names, "made": True}
         ready = recorder.change(
@@ -228,8 +226,8 @@ class ResourceService:
         )
         try:
             removed = driving.remove(begun, execution.progress, delete_data=delete_data)
-        except FlagstoneError as error:
-            recorder.change(begun, fence, actor, told="failed", audited="remove", state="failed", message=error.message)
+        except Exception as error:
+            recorder.change(begun, fence, actor, told="failed", audited="remove", **_failure(error))
             raise
         driving.forget(begun)
         for line in removed:
@@ -368,6 +366,12 @@ def _asked(draft: Resource) -> dict[str, Any]:
         "last_run_id"
     )
     return {name: getattr(draft, name) for name in names.split()}
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    """What is recorded of it. The text of an error that nobody expected may hold anything."""
+    unexpected = f"It failed in a way that nobody expected ({type(error).__name__}); the log of its run tells more."
+    return {"state": "failed", "message": error.message if isinstance(error, FlagstoneError) else unexpected}
 
 
 def _same(known: Resource) -> dict[str, Any]:

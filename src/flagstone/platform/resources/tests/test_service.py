@@ -147,6 +147,17 @@ def test_a_driver_that_fails_half_way_is_gone_on_with(world):
     assert list(world.driver.queues) == [made.id]
 
 
+def test_what_nobody_expected_leaves_no_resource_in_the_making(world):
+    world.driver.open = lambda _ctx: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        world.request()
+    (failed,) = world.all()
+    assert failed.state == "failed"
+    assert "ZeroDivisionError" in failed.message
+    del world.driver.open
+    assert world.request().state == "ready"
+
+
 @pytest.mark.parametrize(
     ("outputs", "words"),
     [({"port": 1}, "port is none"), ({"host": 7}, "host breaks the rule type"), ({"password": 7}, "is not a text")],

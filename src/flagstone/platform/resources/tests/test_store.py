@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from flagstone.contracts.resources import ResourceQuery
-from flagstone.kernel.errors import Conflict
+from flagstone.kernel.errors import Conflict, Invalid
+from flagstone.kernel.paging import encode_cursor
 from flagstone.platform.resources import Resource, ResourceStore, resource_uid
 from flagstone.platform.resources.store import metadata
 from flagstone.testing.databases import migrated, schema_differences
@@ -72,6 +73,8 @@ def test_pages_come_in_order_and_without_what_was_removed(store):
             break
         query = query.model_copy(update={"cursor": page.next_cursor})
     assert found == ["shared", "a", "b", "c", "d"]
+    with pytest.raises(Invalid, match="cursor"):
+        store.list(ResourceQuery(cursor=encode_cursor("from", "elsewhere")))
 
 
 @pytest.mark.parametrize(
