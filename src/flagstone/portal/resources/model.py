@@ -179,7 +179,7 @@ class Wanted:
         """The same as values of the form."""
         found: dict[str, Any] = {
             "type": self.type,
-            "class": self.resource_class,
+            "class": "" if self.resource_class == "default" else self.resource_class,
             "environment": self.environment,
             "name": self.name,
             "entityRef": self.entity_ref,
@@ -300,7 +300,7 @@ def request_form(offer: Offer, wanted: Wanted) -> dict[str, Any]:
     }
     chosen = offer.type(wanted.type)
     if chosen is not None and chosen.params_schema.get("properties"):
-        properties["params"] = {**chosen.params_schema, "title": f"Settings of the {chosen.title}"}
+        properties["params"] = {**chosen.params_schema, "title": "Settings"}
     return {"type": "object", "title": "What do you need?", "properties": properties, "required": required}
 
 
