@@ -4,26 +4,32 @@ scheduled run. Both rooms in this process, real runs, real git.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
 
 import pytest
 
 from flagstone.app.build import build
 from flagstone.app.rooms import load_settings
-from flagstone.contracts.gateway import RunGateway, RunQuery
+from flagstone.contracts.gateway import DeploymentQuery, RunGateway, RunQuery
+from flagstone.contracts.repositories import MergeChangeRequest
+from flagstone.contracts.resources import ResourceQuery
 from flagstone.contracts.runs import ENDED, RunRequest, RunView
 from flagstone.contracts.triggers import NewTrigger
+from flagstone.contracts.workflows import delete_workflow
 from flagstone.entrypoints.datafolder import DataFolder
 from flagstone.entrypoints.example import expect_triggers, make_triggers
 from flagstone.foundation.events import PlatformEvents
 from flagstone.foundation.identity import IdentityService
 from flagstone.kernel.actor import Principal
 from flagstone.portal.catalog import CatalogService
-from flagstone.portal.golden_paths import GoldenPathService, plan_files, read_plan
+from flagstone.portal.golden_paths import GoldenPathService, read_plan
+from flagstone.portal.golden_paths.web.plans import plan_files
 from flagstone.portal.schedules import ScheduleService
 from flagstone.portal.upgrades import UpgradeService
 from flagstone.testing.client import Client
@@ -32,6 +38,7 @@ from flagstone.toolkit.db import PlatformDatabase
 
 OWNERS = "group:default/checkout"
 ADA = Principal("user", "user:ada", "Ada", "developer", "user:default/ada", frozenset({OWNERS}))
+ROOT = Principal("user", "user:root", "Root", "admin", "user:default/root")
 URL = "flagstone?owner=acme&repo=gift-wrapping"
 SERVICE = {
     "name": "gift-wrapping",
@@ -313,3 +320,39 @@ def test_the_service_is_remembered_and_at_the_current_version(world: Acme) -> No
     api = upgrades.find("api:default/gift-wrapping-api")
     assert api is not None
     assert api.memory.repository == "acme/gift-wrapping"
+
+
+def test_a_database_is_added_and_the_service_tried_in_an_environment_of_its_own_and_promoted(world: Acme) -> None:
+    ref = "component:default/gift-wrapping"
+    common = {"component": ref, "owner": OWNERS, "repoUrl": URL}
+    add = world.paths.get("default", "add-database")
+    run = world.ended(world.paths.start(ADA, add, {**common, "environment": "development"}, {}))
+    assert run.links[0].title == "Open the change request"
+    changes = world.gateway.list_changes("acme/gift-wrapping", ADA).items
+    (change,) = [one for one in changes if one.branch == "add-database"]
+    world.gateway.merge_change("acme/gift-wrapping", change.number, MergeChangeRequest(head=change.head), ROOT)
+
+    attempt = world.paths.get("default", "try-environment")
+    values = {**common, "environment": "try-ribbons", "promote": True}
+    request = world.paths.request(attempt, values, {}, principal=ROOT)
+    plan = world.gateway.plan(request, ROOT)
+    assert plan.problems == ()
+    assert [step.id for step in plan.steps if step.notes], "what depends on the environment is known once it is there"
+    assert "You may not do this" in world.gateway.plan(request, ADA).problems[0], "administrators make environments"
+    run = world.ended(world.paths.start(ROOT, attempt, values, {}))
+    try:
+        found = world.gateway.list_resources(ResourceQuery(entity_ref=ref), ADA).items
+        assert {one.environment: one.state for one in found} == dict.fromkeys(
+            ("development", "staging", "try-ribbons"), "ready"
+        )
+        running = world.gateway.list_deployments(DeploymentQuery(entity_ref=ref), ADA).items
+        assert {one.environment for one in running} == {"staging", "try-ribbons"}
+        assert len({one.release.version for one in running}) == 1, "the very release goes on"
+        for one in running:
+            for count in (1, 2):
+                with urlopen(f"{one.url}api/visits", timeout=10) as answer:
+                    assert json.load(answer) == {"visits": count}, "each environment has its own database"
+    finally:
+        ids = tuple(one.id for one in world.gateway.list_deployments(DeploymentQuery(entity_ref=ref), ADA).items)
+        gone = delete_workflow(title="Clean up", entity_ref=ref, deployment_ids=ids, repository=None, location=None)
+        world.ended(world.gateway.submit(RunRequest(workflow=gone, subjects=(ref,), owner=OWNERS), ADA))
