@@ -41,6 +41,8 @@ PAGES = {
     "golden-path": "/create/default/python-web-service/about",
     "repositories": "/repositories",
     "repository": "/repositories/acme/tester",
+    "resources": "/resources",
+    "resource-request": "/resources/request?entity=component:default/tester&type=secret",
     "admin": "/admin",
     "plugins": "/admin/plugins",
     "people": "/admin/people",
