@@ -8,6 +8,7 @@
 Dialect differences live here and nowhere else.
 """
 
+from flagstone.toolkit.db.among import among
 from flagstone.toolkit.db.claims import NameClaim
 from flagstone.toolkit.db.database import Database
 from flagstone.toolkit.db.hold import hold
@@ -26,6 +27,7 @@ __all__ = [
     "PlatformDatabase",
     "PortalDatabase",
     "UtcDateTime",
+    "among",
     "append_lock",
     "hold",
     "insert_ignore",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import select
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy.orm  # noqa: F401  see below
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from flagstone.kernel.errors import Invalid, Unavailable
@@ -22,6 +25,8 @@ from flagstone.kernel.errors import Invalid, Unavailable
 
 _BUSY_MS = 15_000
 _SQLITE_KEPT = 6
+_IDLE_SECONDS = 30.0
+"""A connection to PostgreSQL that has not been used for so long is asked whether it is still there."""
 
 
 @dataclass(slots=True)
@@ -50,23 +55,26 @@ class Database:
         # SQLite has one writer: queueing here is fair and cheap, busy-waiting in SQLite is neither.
         self._writer = threading.Lock() if self.is_sqlite else None
         self.engine = self._engine(pool_size)
+        # What is read needs no transaction around it on PostgreSQL: beginning and ending one are two more round trips.
+        self._reading = self.engine if self.is_sqlite else self._engine(pool_size, isolation_level="AUTOCOMMIT")
 
-    def _engine(self, pool_size: int) -> Engine:
+    def _engine(self, pool_size: int, **more: Any) -> Engine:
         # The connection that was used last is used next: what it remembers is the warmest, and others may be closed.
         options: dict[str, Any] = {"poolclass": QueuePool, "pool_use_lifo": True}
         # Each connection to SQLite keeps pages of its own and is opened at once, so only some outlive a busy moment.
         kept = min(pool_size, _SQLITE_KEPT) if self.is_sqlite else pool_size
-        options |= {"pool_size": kept, "max_overflow": 3 * pool_size - kept}
+        options |= {"pool_size": kept, "max_overflow": 3 * pool_size - kept, **more}
         if self.is_sqlite:
             if self.url.database:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
             options["connect_args"] = {"check_same_thread": False, "timeout": _BUSY_MS / 1000}
-        else:
-            options["pool_pre_ping"] = True
         engine = create_engine(self.url, **options)
         event.listen(engine, "connect", self._on_connect)
         if self.is_sqlite:
             event.listen(engine, "begin", self._on_begin)
+        else:
+            event.listen(engine, "checkin", _on_checkin)
+            event.listen(engine, "checkout", _on_checkout)
         return engine
 
     def _on_connect(self, connection: Any, _record: Any) -> None:
@@ -74,7 +82,8 @@ class Database:
             if self.schema:
                 with connection.cursor() as cursor:
                     cursor.execute(f'SET search_path TO "{self.schema}"')
-                connection.commit()
+                if not connection.autocommit:
+                    connection.commit()
             return
         connection.isolation_level = None  # the driver must not begin by itself; _on_begin does
         for pragma in (
@@ -109,7 +118,7 @@ class Database:
                 shared.rollback()
                 raise
             return
-        with self._connect() as conn:
+        with self._connect(self._reading) as conn:
             yield conn
 
     @contextmanager
@@ -121,7 +130,7 @@ class Database:
         if getattr(self._local, "conn", None) is not None or getattr(self._local, "snapshot", None) is not None:
             yield
             return
-        with self._connect() as conn:
+        with self._connect(self._reading) as conn:
             self._local.snapshot = conn
             try:
                 yield
@@ -142,7 +151,7 @@ class Database:
             self._writer.acquire()
         hooks = _Hooks()
         try:
-            with self._connect() as raw:
+            with self._connect(self.engine) as raw:
                 conn = raw.execution_options(flagstone_write=True)
                 with conn.begin():
                     self._local.conn = conn
@@ -189,9 +198,9 @@ class Database:
             hooks.after_rollback.append(call)
 
     @contextmanager
-    def _connect(self) -> Iterator[Connection]:
+    def _connect(self, engine: Engine) -> Iterator[Connection]:
         try:
-            conn = self.engine.connect()
+            conn = engine.connect()
         except OperationalError as error:
             raise Unavailable(
                 "db.unreachable",
@@ -210,3 +219,43 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+        self._reading.dispose()
+
+
+def _on_checkin(_connection: Any, record: Any) -> None:
+    record.info["returned"] = time.monotonic()
+
+
+def _on_checkout(connection: Any, record: Any, _proxy: Any) -> None:
+    """Have the pool open another connection where this one has been ended.
+
+    Asking the server each time would be a round trip for each statement. That it has hung up can be seen here; only
+    after a while without use it is asked, for what lies between may have forgotten the connection without a word.
+    """
+    returned = record.info.get("returned")
+    if returned is None:
+        return
+    try:
+        if _readable(connection.fileno()) or time.monotonic() - returned > _IDLE_SECONDS:
+            connection.execute("SELECT 1")
+            if not connection.autocommit:
+                connection.rollback()
+    except (OSError, _driver_error()) as error:
+        raise DisconnectionError from error
+
+
+def _readable(descriptor: int) -> bool:
+    """Whether something lies there to be read: of a connection that waits for nothing, the end of it."""
+    if descriptor < 0:
+        return True
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(poll.poll(0))
+
+
+@cache
+def _driver_error() -> type[Exception]:
+    """What the driver raises of a connection; imported only where there is PostgreSQL."""
+    import psycopg
+
+    return psycopg.Error

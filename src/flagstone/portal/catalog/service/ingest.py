@@ -129,6 +129,8 @@ class IngestService(SourceBook):
         self._settled = time.monotonic()
         self._stopping = False
         self._written = 0
+        self._told = 0
+        """Changes that the database's planner has been told of so far."""
         self._in_a_row = 0
         """Files parsed by reads that followed each other without a pause."""
 
@@ -224,7 +226,9 @@ class IngestService(SourceBook):
             pass
         if len(due) < limit:
             self._in_a_row = 0
-        if len(due) < limit or time.monotonic() - self._settled > _SETTLE_SECONDS:
+        # A catalog that has grown several times over is asked by plans that were made for a small one.
+        grown = self._written >= max(_MANY, 3 * self._told)
+        if grown or len(due) < limit or time.monotonic() - self._settled > _SETTLE_SECONDS:
             self._settle()
         return len(due)
 
@@ -314,6 +318,7 @@ class IngestService(SourceBook):
         self._written += self._sync.settle(lambda: self._stopping)
         self._settled = time.monotonic()
         if self._written >= _MANY:
+            self._told += self._written
             self._written = 0
             self._store.analyze()
             give_back()

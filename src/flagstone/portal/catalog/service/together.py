@@ -68,11 +68,10 @@ class Together:
         if gathered.files:
             self._store.files.put_many(gathered.files)
         if gathered.groups and gathered.now is not None:
-            drafts = {draft.ref: draft for group, _ in gathered.groups for draft in group}
+            added = {draft.ref for group, _ in gathered.groups for draft in group}
             writer = self._store.writer
             touched = writer.create(gathered.groups, actor=gathered.actor, now=gathered.now)
-            writer.stitch(drafts.keys(), drafts)
-            writer.defer(touched - drafts.keys())
+            writer.defer(touched - added)
             self._store.changed()
 
 

@@ -8,9 +8,12 @@ sorting that. Which one is cheaper follows from how many fit, so the caller pass
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -27,6 +30,10 @@ _BATCH = 500
 _CACHE_KB = 8_000
 _GRAM = 3
 _DISPLAYED = "spec.profile.displayname"
+_NAMES = frozenset({"metadata.name", "metadata.title", _DISPLAYED})
+_NAMES_SQL = ", ".join(f"'{key}'" for key in sorted(_NAMES))
+_PARTS = "catalog_search_parts"
+"""PostgreSQL's index of three letters, where it could be made (see the migration)."""
 _INDEXED = frozenset({frozenset({"metadata.name"}), frozenset({"metadata.name", "metadata.title", _DISPLAYED})})
 """Keys of which parts are found by an index on SQLite: what clients ask."""
 _NAMED = "catalog_entities_named"
@@ -67,9 +74,26 @@ class BackstageReader:
     def __init__(self, db: PortalDatabase) -> None:
         self._db = db
         self._postgresql = not db.is_sqlite
-        self.indexed = db.is_sqlite
-        """Whether parts of names are found through an index."""
+        self.far = not db.is_sqlite
+        """Whether each statement is a round trip to a server."""
         self._own = threading.local()
+
+    @cached_property
+    def indexed(self) -> bool:
+        """Whether parts of names are found through an index: on PostgreSQL only where it has ``pg_trgm``."""
+        if not self._postgresql:
+            return True
+        found = self._rows("SELECT to_regclass(%s) IS NOT NULL", (_PARTS,))
+        return bool(found[0][0])
+
+    @contextmanager
+    def at(self, revision: int) -> Iterator[None]:
+        """In this block :meth:`revision` answers the calling thread without asking."""
+        self._own.taken = revision
+        try:
+            yield
+        finally:
+            self._own.taken = None
 
     def adopt(self) -> None:
         """Give the calling thread a connection of its own: for the thread that answers short reads itself."""
@@ -88,6 +112,9 @@ class BackstageReader:
 
     def revision(self) -> int:
         """How often the catalog has changed."""
+        taken: int | None = getattr(self._own, "taken", None)
+        if taken is not None:
+            return taken
         driver = getattr(self._own, "driver", None)
         if driver is None or self._postgresql:
             found = self._rows(_REVISION, ())
@@ -124,7 +151,7 @@ class BackstageReader:
             rows = self._run(
                 sql,
                 f"SELECT e.ref, d.body FROM catalog_entities e {sql.then} catalog_documents d ON d.entity_id = e.id"
-                f" WHERE e.ref IN ({sql.bind(*refs[start : start + _BATCH])}) AND {sql.condition(predicate)}",
+                f" WHERE {sql.one_of('e.ref', refs[start : start + _BATCH])} AND {sql.condition(predicate)}",
             )
             found.update(rows)
         return found
@@ -237,11 +264,12 @@ class BackstageReader:
             text += f" AND (o.value, o.entity_id) {'<' if direction == 'DESC' else '>'} ({sql.bind(*after)})"
         return f"{text} ORDER BY o.value {direction}, o.entity_id {direction}"
 
-    @staticmethod
-    def _term(sql: Sql, wanted: Selection) -> str:
+    def _term(self, sql: Sql, wanted: Selection) -> str:
         if wanted.term is None:
             return ""
         keys = wanted.term_keys
+        if self._postgresql and _NAMES.issuperset(keys) and len(wanted.term) >= _GRAM and self.indexed:
+            return f" AND e.id IN ({_part_of_name(sql, keys, wanted.term)})"
         if not sql.postgresql and frozenset(keys) in _INDEXED and len(wanted.term) >= _GRAM:
             return f" AND {_holding_part(sql, wanted.term, others=len(keys) > 1, displayed=wanted.displayed)}"
         if sql.walk and keys == (wanted.order,) and wanted.order in _ONCE:
@@ -298,7 +326,7 @@ class BackstageReader:
             part = ids[start : start + _BATCH]
             sql = self._sql()
             rows = self._run(
-                sql, f"SELECT d.entity_id, d.body FROM catalog_documents d WHERE d.entity_id IN ({sql.bind(*part)})"
+                sql, f"SELECT d.entity_id, d.body FROM catalog_documents d WHERE {sql.one_of('d.entity_id', part)}"
             )
             found = {row[0]: row[1] for row in rows}
             yield [found[id_] for id_ in part if id_ in found]
@@ -405,6 +433,15 @@ class BackstageReader:
                 return found
         with self._db.read() as conn:
             return conn.exec_driver_sql(statement, values).fetchall()
+
+
+def _part_of_name(sql: Sql, keys: Collection[str], term: str) -> str:
+    """The same on PostgreSQL, whose index of three letters lies over the rows of names."""
+    pattern = re.sub(r"([\\%_])", r"\\\1", term)
+    # The first condition stands as in the index, or it would not be used; the second one says which are meant.
+    text = f"SELECT s.entity_id FROM catalog_search s WHERE s.key IN ({_NAMES_SQL})"
+    text += f" AND s.value LIKE {sql.bind(f'%{pattern}%')}"
+    return text if _NAMES.issubset(keys) else f"{text} AND s.key IN ({sql.bind(*keys)})"
 
 
 def _holding_part(sql: Sql, term: str, *, others: bool, displayed: bool) -> str:

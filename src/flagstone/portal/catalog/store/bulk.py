@@ -30,3 +30,24 @@ def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: It
         conn.exec_driver_sql(many, tuple(chain.from_iterable(found[start : start + _TOGETHER])))
     if found[whole:]:
         conn.exec_driver_sql(statement + marks, found[whole:])
+
+
+def update_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Update rows by their key, the first of ``columns``."""
+    if not rows:
+        return
+    key, *rest = columns
+    if conn.dialect.name == "postgresql":
+        # One statement: each one of many would be planned for a table as small as it was in the beginning.
+        types = [table.c[name].type.compile(conn.dialect).partition(" COLLATE")[0] for name in columns]
+        given = ", ".join(f"%s::{type_}[]" for type_ in types)
+        sets = ", ".join(f'"{name}" = v."{name}"' for name in rest)
+        names = ", ".join(f'"{name}"' for name in columns)
+        conn.exec_driver_sql(
+            f'UPDATE "{table.name}" t SET {sets} FROM unnest({given}) AS v({names}) WHERE t."{key}" = v."{key}"',  # noqa: S608
+            tuple([row[place] for row in rows] for place in range(len(columns))),
+        )
+        return
+    sets = ", ".join(f'"{name}" = ?' for name in rest)
+    statement = f'UPDATE "{table.name}" SET {sets} WHERE "{key}" = ?'  # noqa: S608  names of our own tables
+    conn.exec_driver_sql(statement, [(*row[1:], row[0]) for row in rows])

@@ -22,6 +22,7 @@ _REVISION = "revision"
 _CACHE_KB = 48_000
 _MUCH = "catalog_much"
 _CHECKPOINT_PAGES = 32_000
+_TIDY = "SELECT gin_clean_pending_list(c) FROM unnest(CAST(:names AS text[])) n, to_regclass(n) c WHERE c IS NOT NULL"
 
 
 class CatalogStore:
@@ -74,6 +75,8 @@ class CatalogStore:
             if conn.dialect.name == "postgresql":
                 for table in (entities, search, relations, documents):
                     conn.execute(text(f'ANALYZE "{table.name}"'))
+                # What was added to these indices lies in a list that each search reads from end to end.
+                conn.execute(text(_TIDY), {"names": ["catalog_words_vector", "catalog_search_parts"]})
             else:
                 conn.execute(text("PRAGMA analysis_limit = 1000"))
                 conn.execute(text("PRAGMA optimize"))

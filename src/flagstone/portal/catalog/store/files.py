@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 
 from flagstone.portal.catalog.store.reading import chunks
 from flagstone.portal.catalog.store.tables import entities, files
-from flagstone.toolkit.db import PortalDatabase, upsert
+from flagstone.toolkit.db import PortalDatabase, among, upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +65,4 @@ class FileStore:
         """Forget files: they are read again next time."""
         with self._db.write() as conn:
             for part in chunks(sorted(paths)):
-                conn.execute(delete(files).where(files.c.location_id == location_id, files.c.path.in_(part)))
+                conn.execute(delete(files).where(files.c.location_id == location_id, among(conn, files.c.path, part)))

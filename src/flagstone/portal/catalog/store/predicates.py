@@ -8,6 +8,8 @@ expressions costs several times that. Placeholders are ``?``; :class:`Sql` turns
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flagstone.portal.catalog.model.predicates import All, AnyOf, Has, Not, Predicate, Related, Starts
 from flagstone.portal.catalog.model.search_rows import MAX_LENGTH
 from flagstone.portal.catalog.store.queries import RELATION_NAMES
@@ -36,6 +38,12 @@ class Sql:
         """Placeholders for values."""
         self.values += values
         return ", ".join("?" * len(values))
+
+    def one_of(self, column: str, values: Sequence[object]) -> str:
+        """Whether a column holds one of many values: on PostgreSQL one statement for whatever number of them."""
+        if self.postgresql:
+            return f"{column} = ANY({self.bind(list(values))})"
+        return f"{column} IN ({self.bind(*values)})"
 
     def text(self, statement: str) -> str:
         """The statement as the driver wants it."""

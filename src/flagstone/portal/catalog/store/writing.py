@@ -15,10 +15,10 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from flagstone.kernel.ids import new_id
 from flagstone.portal.catalog.model.draft import Draft, Status, assembled, reassembled, words_of
 from flagstone.portal.catalog.model.search_rows import uid_row
-from flagstone.portal.catalog.store.bulk import insert_rows
+from flagstone.portal.catalog.store.bulk import insert_rows, update_rows
 from flagstone.portal.catalog.store.reading import chunks
 from flagstone.portal.catalog.store.tables import documents, entities, history, problems, relations, search, unstitched
-from flagstone.toolkit.db import PortalDatabase, insert_ignore
+from flagstone.toolkit.db import PortalDatabase, among, insert_ignore
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,10 @@ _STORED = (
     entities.c.source_commit,
     entities.c.has_problems,
 )
+_RELATED = select(relations.c.source_ref, relations.c.type, relations.c.target_ref)
+_STITCHED = select(
+    entities.c.id, entities.c.ref, entities.c.uid, entities.c.etag, entities.c.digest, documents.c.body
+).select_from(entities.join(documents, documents.c.entity_id == entities.c.id))
 
 
 class EntityWriter:
@@ -60,7 +64,7 @@ class EntityWriter:
         found: dict[str, Stored] = {}
         with self._db.read() as conn:
             for part in chunks(sorted(location_ids)):
-                rows = conn.execute(select(*_STORED).where(entities.c.location_id.in_(part)))
+                rows = conn.execute(select(*_STORED).where(among(conn, entities.c.location_id, part)))
                 found |= {row.ref: Stored(*row) for row in rows}
         return found
 
@@ -69,7 +73,7 @@ class EntityWriter:
         found: dict[str, Stored] = {}
         with self._db.read() as conn:
             for part in chunks(sorted(paths)):
-                where = (entities.c.location_id == location_id, entities.c.source_path.in_(part))
+                where = (entities.c.location_id == location_id, among(conn, entities.c.source_path, part))
                 found |= {row.ref: Stored(*row) for row in conn.execute(select(*_STORED).where(*where))}
         return found
 
@@ -84,12 +88,12 @@ class EntityWriter:
         found: dict[str, Stored] = {}
         with self._db.read() as conn:
             for part in chunks(sorted(refs)):
-                rows = conn.execute(select(*_STORED).where(entities.c.ref.in_(part)))
+                rows = conn.execute(select(*_STORED).where(among(conn, entities.c.ref, part)))
                 found |= {row.ref: Stored(*row) for row in rows}
         return found
 
     def create(self, groups: Sequence[tuple[Sequence[Draft], str]], *, actor: str, now: datetime) -> set[str]:
-        """Add entities of locations (given by id); :meth:`stitch` writes their documents.
+        """Add entities of locations (given by id) with their documents. None of them may be there.
 
         Returns the refs of all whose relations change, also of those that are added.
         """
@@ -97,18 +101,51 @@ class EntityWriter:
         drafts = [draft for draft, _ in placed]
         with self._db.write() as conn:
             uids = {draft.ref: new_id() for draft in drafts}
+            statuses = self._statuses(conn, uids)
+            finals = self._final(conn, drafts, uids, statuses)
             rows = [
-                {"uid": uids[draft.ref], "ref": draft.ref, "created_at": now, "has_problems": False, "etag": ""}
+                {
+                    "uid": uids[draft.ref],
+                    "ref": draft.ref,
+                    "created_at": now,
+                    "has_problems": draft.ref in statuses,
+                    "etag": finals[draft.ref][1],
+                }
                 | _columns(draft, location_id, now)
                 for draft, location_id in placed
             ]
             for part in chunks(rows):
                 insert_ignore(conn, entities, part, key=["ref"])
-            stored = self.of_refs(uids)
-            ids = {ref: item.id for ref, item in stored.items()}
+            ids = {ref: item.id for ref, item in self.of_refs(uids).items()}
+            texts = sorted((ids[d.ref], finals[d.ref][0], d.source_text) for d in drafts)
+            insert_rows(conn, documents, ("entity_id", "body", "source"), texts)
             self._index(conn, drafts, ids, uids)
             self._remember(conn, ((d, uids[d.ref], "created", None, None) for d in drafts), actor, now)
         return _targets(drafts)
+
+    @staticmethod
+    def _final(
+        conn: Connection, drafts: Sequence[Draft], uids: Mapping[str, str], statuses: Mapping[str, list[Status]]
+    ) -> dict[str, tuple[str, str]]:
+        """Documents and etags of what is not there yet: others may have said before how they are related to it."""
+        related = _grouped((source, type_, target) for draft in drafts for source, type_, target in draft.relations)
+        for part in chunks(sorted(uids)):
+            for source, type_, target in conn.execute(_RELATED.where(among(conn, relations.c.source_ref, part))):
+                related.setdefault(source, []).append((type_, target))
+        return {
+            d.ref: assembled(d.head, d.tail, d.digest, uids[d.ref], related.get(d.ref, ()), statuses.get(d.ref, ()))
+            for d in drafts
+        }
+
+    @staticmethod
+    def _statuses(conn: Connection, refs: Collection[str]) -> dict[str, list[Status]]:
+        """Problems that the entities themselves show, by ref."""
+        found: dict[str, list[Status]] = {}
+        for part in chunks(sorted(refs)):
+            where = (among(conn, problems.c.entity_ref, part), problems.c.level == "error")
+            for ref, message in conn.execute(select(problems.c.entity_ref, problems.c.message).where(*where)):
+                found.setdefault(ref, []).append(Status(message))
+        return found
 
     def change(self, pairs: Sequence[tuple[Draft, Stored]], location_id: str, *, actor: str, now: datetime) -> set[str]:
         """Replace entities. Returns the refs of others whose relations change."""
@@ -177,8 +214,8 @@ class EntityWriter:
             conn.execute(insert(history), rows)
             self._forget(conn, ids)
             for part in chunks(ids):
-                conn.execute(delete(documents).where(documents.c.entity_id.in_(part)))
-                conn.execute(delete(entities).where(entities.c.id.in_(part)))
+                conn.execute(delete(documents).where(among(conn, documents.c.entity_id, part)))
+                conn.execute(delete(entities).where(among(conn, entities.c.id, part)))
         return affected
 
     def stitch(self, refs: Collection[str], drafts: Mapping[str, Draft]) -> int:
@@ -186,32 +223,11 @@ class EntityWriter:
         changed = 0
         with self._db.write() as conn:
             for part in chunks(sorted(refs)):
-                related = _grouped(
-                    conn.execute(
-                        select(relations.c.source_ref, relations.c.type, relations.c.target_ref).where(
-                            relations.c.source_ref.in_(part)
-                        )
-                    )
-                )
-                where = (problems.c.entity_ref.in_(part), problems.c.level == "error")
-                statuses: dict[str, list[Status]] = {}
-                for ref, message in conn.execute(select(problems.c.entity_ref, problems.c.message).where(*where)):
-                    statuses.setdefault(ref, []).append(Status(message))
-                found = conn.execute(
-                    select(
-                        entities.c.id,
-                        entities.c.ref,
-                        entities.c.uid,
-                        entities.c.etag,
-                        entities.c.digest,
-                        documents.c.body,
-                    )
-                    .select_from(entities.outerjoin(documents, documents.c.entity_id == entities.c.id))
-                    .where(entities.c.ref.in_(part))
-                ).all()
-                new: list[tuple[int, str, str]] = []
-                bodies: list[dict[str, Any]] = []
-                etags: list[dict[str, Any]] = []
+                related = _grouped(conn.execute(_RELATED.where(among(conn, relations.c.source_ref, part))))
+                statuses = self._statuses(conn, part)
+                found = conn.execute(_STITCHED.where(among(conn, entities.c.ref, part))).all()
+                bodies: list[tuple[int, str]] = []
+                etags: list[tuple[int, str, bool]] = []
                 for row in found:
                     draft = drafts.get(row.ref)
                     status, links = statuses.get(row.ref, []), related.get(row.ref, ())
@@ -220,16 +236,10 @@ class EntityWriter:
                     else:
                         body, etag = reassembled(row.body, row.etag, row.digest, row.uid, links, status)
                     if etag != row.etag:
-                        if row.body is None and draft is not None:
-                            new.append((row.id, body, draft.source_text))
-                        else:
-                            bodies.append({"b_id": row.id, "body": body})
-                        etags.append({"b_id": row.id, "etag": etag, "has_problems": bool(status)})
-                insert_rows(conn, documents, ("entity_id", "body", "source"), new)
-                if bodies:
-                    conn.execute(update(documents).where(documents.c.entity_id == bindparam("b_id")), bodies)
-                if etags:
-                    conn.execute(update(entities).where(entities.c.id == bindparam("b_id")), etags)
+                        bodies.append((row.id, body))
+                        etags.append((row.id, etag, bool(status)))
+                update_rows(conn, documents, ("entity_id", "body"), bodies)
+                update_rows(conn, entities, ("id", "etag", "has_problems"), etags)
                 changed += len(etags)
         return changed
 
@@ -250,7 +260,7 @@ class EntityWriter:
             refs = list(conn.execute(select(unstitched.c.ref).order_by(unstitched.c.ref).limit(limit)).scalars())
             changed = self.stitch(refs, {})
             for part in chunks(refs):
-                conn.execute(delete(unstitched).where(unstitched.c.ref.in_(part)))
+                conn.execute(delete(unstitched).where(among(conn, unstitched.c.ref, part)))
         return len(refs), changed
 
     @staticmethod
@@ -275,14 +285,14 @@ class EntityWriter:
     @staticmethod
     def _forget(conn: Connection, ids: Sequence[int]) -> None:
         for part in chunks(ids):
-            conn.execute(delete(search).where(search.c.entity_id.in_(part)))
-            conn.execute(delete(relations).where(relations.c.declared_by.in_(part)))
+            conn.execute(delete(search).where(among(conn, search.c.entity_id, part)))
+            conn.execute(delete(relations).where(among(conn, relations.c.declared_by, part)))
 
     @staticmethod
     def _targets_of(conn: Connection, ids: Sequence[int]) -> set[str]:
         found: set[str] = set()
         for part in chunks(ids):
-            rows = conn.execute(select(relations.c.source_ref).where(relations.c.declared_by.in_(part)))
+            rows = conn.execute(select(relations.c.source_ref).where(among(conn, relations.c.declared_by, part)))
             found |= set(rows.scalars())
         return found
 
@@ -290,7 +300,7 @@ class EntityWriter:
     def _bodies(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
         found: dict[int, str] = {}
         for part in chunks(ids):
-            statement = select(documents.c.entity_id, documents.c.body).where(documents.c.entity_id.in_(part))
+            statement = select(documents.c.entity_id, documents.c.body).where(among(conn, documents.c.entity_id, part))
             found |= {row.entity_id: row.body for row in conn.execute(statement)}
         return found
 

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, select
 from sqlalchemy.exc import DBAPIError
 
 from flagstone.testing.databases import migrated
-from flagstone.toolkit.db import JsonText, UtcDateTime, insert_ignore, upsert
+from flagstone.toolkit.db import JsonText, UtcDateTime, among, insert_ignore, upsert
 
 metadata = MetaData()
 things = Table(
@@ -188,3 +188,45 @@ def test_a_snapshot_is_one_threads_own(db):
         thread.start()
         thread.join()
     assert found == [False]
+
+
+def test_a_connection_that_was_ended_while_nobody_used_it_is_replaced_without_an_error(db):
+    if db.is_sqlite:
+        pytest.skip("a file ends no connection")
+
+    def process(use):
+        with use() as conn:
+            return conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+
+    reading, writing = process(db.read), process(db.write)
+    assert process(db.read) == reading
+    with db.engine.connect() as other:
+        other.exec_driver_sql(f"SELECT pg_terminate_backend({reading}, 5000)")
+    assert process(db.read) != reading
+    reading = process(db.read)
+    with db.read() as other:
+        if writing != reading:
+            other.exec_driver_sql(f"SELECT pg_terminate_backend({writing}, 5000)")
+    assert process(db.write) != writing
+
+
+def test_reading_leaves_no_transaction_open(db):
+    if db.is_sqlite:
+        pytest.skip("only a server shows what its connections do")
+    with db.read() as conn:
+        conn.execute(select(things.c.name)).all()
+        mine = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with db.engine.connect() as other:
+            state = other.exec_driver_sql("SELECT state FROM pg_stat_activity WHERE pid = %s", (mine,)).scalar_one()
+    assert state == "idle"
+
+
+@pytest.mark.parametrize("wanted", [[], ["a"], ["a", "c", "x" * 300, "'", "{}", 'b"']])
+def test_rows_among_many_values_are_found(db, wanted):
+    with db.write() as conn:
+        for number, name in enumerate(("a", "b", "c", "'", "{}", 'b"')):
+            insert_ignore(conn, things, {"id": number, "name": name}, key=["name"])
+        found = conn.execute(select(things.c.name).where(among(conn, things.c.name, wanted))).scalars()
+        assert sorted(found) == sorted(name for name in wanted if len(name) < 300)
+        numbers = conn.execute(select(things.c.id).where(among(conn, things.c.id, [0, 2, 99]))).scalars()
+        assert sorted(numbers) == [0, 2]

@@ -87,17 +87,33 @@ class _Memory:
         self._reads.adopt()
         scope = request.scope
         revision = self._reads.revision()
+
+        def now() -> tuple[str, dict[str, str]]:
+            with self._reads.at(revision):
+                return make()
+
         key = (scope.get("raw_path") or scope["path"], scope["query_string"], body)
         found = self._cache.get(revision, key)
         if found is None:
-            text, extra = await run_in_threadpool(make) if pool else make()
+            text, extra = await run_in_threadpool(now) if pool else now()
             found = _encoded(text, extra, tagged=scope["method"] == "GET")
             self._cache.put(revision, key, found, len(found[0]) + len(key[0]) + len(key[1]) + len(body))
-        content, headers, tag = found
-        for name, value in scope["headers"]:
-            if name == b"if-none-match" and tag and tag in value:
-                return _Raw(b"", ((b"etag", tag),), 304)
-        return _Raw(content, headers)
+        return _sent(request, found)
+
+    async def one(self, request: Request, make: Callable[[], str]) -> Response:
+        """The answer about a single document: remembered only where asking for the revision costs less."""
+        if not self._reads.far:
+            return await self.answer(request, lambda: (make(), {}))
+        self._reads.adopt()
+        return _sent(request, _encoded(make(), {}, tagged=True))
+
+
+def _sent(request: Request, found: Cached) -> Response:
+    content, headers, tag = found
+    for name, value in request.scope["headers"]:
+        if name == b"if-none-match" and tag and tag in value:
+            return _Raw(b"", ((b"etag", tag),), 304)
+    return _Raw(content, headers)
 
 
 def _encoded(text: str, extra: dict[str, str], *, tagged: bool) -> Cached:
@@ -159,7 +175,13 @@ def _reads(api: APIRouter, services: BackstageServices, answers: Answers, memory
 
     async def by_refs(request: Request, principal: Principal) -> Response:
         body = await _body(request)
-        return await memory.answer(request, lambda: answers.by_refs(request.scope["query_string"], Body(body)), body)
+        # A server of its own works meanwhile, so nobody else should wait for it.
+        return await memory.answer(
+            request,
+            lambda: answers.by_refs(request.scope["query_string"], Body(body)),
+            body,
+            pool=services.reads.far,
+        )
 
     async def facets(request: Request, principal: Principal) -> Response:
         return await memory.answer(request, lambda: answers.facets(request.scope["query_string"]), pool=True)
@@ -182,9 +204,8 @@ def _one_entity(api: APIRouter, services: BackstageServices, answers: Answers, m
 
     async def by_name(request: Request, principal: Principal) -> Response:
         parts = request.path_params
-        return await memory.answer(
-            request,
-            lambda: (services.reads.by_name(parts["kind"], parts["namespace"], parts["name"]), {}),
+        return await memory.one(
+            request, lambda: services.reads.by_name(parts["kind"], parts["namespace"], parts["name"])
         )
 
     async def ancestry(request: Request, principal: Principal) -> Response:
@@ -193,7 +214,7 @@ def _one_entity(api: APIRouter, services: BackstageServices, answers: Answers, m
         return _json_text(await run_in_threadpool(answers.ancestry, ref))
 
     async def by_uid(request: Request, principal: Principal) -> Response:
-        return await memory.answer(request, lambda: (services.reads.by_uid(request.path_params["uid"]), {}))
+        return await memory.one(request, lambda: services.reads.by_uid(request.path_params["uid"]))
 
     async def delete(request: Request, principal: Principal) -> Response:
         await run_in_threadpool(services.locations.delete, principal, request.path_params["uid"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from flagstone.kernel.errors import NotFound
@@ -52,9 +53,18 @@ class BackstageReads:
         self._displaying: RevisionCache[frozenset[str]] = RevisionCache(_COUNTS_BYTES)
         self._facets: RevisionCache[Facet] = RevisionCache(_FACETS_BYTES)
 
+    @property
+    def far(self) -> bool:
+        """Whether asking for the revision costs as much as asking for a document."""
+        return self._reader.far
+
     def revision(self) -> int:
         """A number that grows with every change of the catalog."""
         return self._reader.revision()
+
+    def at(self, revision: int) -> AbstractContextManager[None]:
+        """In this block the calling thread takes the catalog to be at a revision, without asking for each part."""
+        return self._reader.at(revision)
 
     def adopt(self) -> None:
         """Let the calling thread answer short reads without a pool."""
@@ -62,7 +72,7 @@ class BackstageReads:
 
     def soon(self, question: Question) -> bool:
         """Whether a page is found so soon that changing to another thread would cost as much."""
-        return question.term is None or (self._reader.indexed and self._count(Selection()) <= _SOON)
+        return question.term is None or (not self._reader.far and self._count(Selection()) <= _SOON)
 
     def by_name(self, kind: str, namespace: str, name: str) -> str:
         """One document, whatever the case of its ref. Raises NotFound (``catalog.no_entity``)."""
@@ -125,7 +135,7 @@ class BackstageReads:
     ) -> QueryPage:
         """A page of the answer to a question. Raises Invalid for a filter or query that makes no sense."""
         wanted = _selection(question)
-        if wanted.term is not None and self._reader.indexed:
+        if wanted.term is not None and not self._reader.far:
             wanted = replace(wanted, displayed=self._displayed(wanted.predicate))
         if wanted.term is not None and cursor is None and offset == 0 and 0 < limit <= _MAX_PAGE:
             rows, expected = self._reader.first(wanted, limit + 1)
