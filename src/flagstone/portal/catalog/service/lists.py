@@ -31,6 +31,11 @@ def _unpaged(query: CatalogQuery) -> CatalogQuery:
     return replace(query, sort="name", descending=False, cursor=None, limit=None, count=False)
 
 
+def _unfiltered(query: CatalogQuery) -> CatalogQuery:
+    """Without the fields that facets count."""
+    return replace(_unpaged(query), kinds=(), types=(), lifecycles=(), owners=None, tags=())
+
+
 class EntityLists:
     """Lists, counts, facets. Reads only; every method is safe to call from any thread."""
 
@@ -60,7 +65,7 @@ class EntityLists:
         found = self._counts.get(revision, key)
         if found is None:
             # A number alone is no reason to look at everything in every way.
-            survey = self._survey(revision, query) if query.text else None
+            survey = self._surveyed(revision, query)
             counted = survey is not None and survey.can_count(query)
             found = survey.count(query) if survey and counted else self._store.reader.count(query)
             self._counts.put(revision, key, found, len(repr(key)))
@@ -88,7 +93,7 @@ class EntityLists:
 
     def _survey(self, revision: int, query: CatalogQuery) -> Survey | None:
         """What can be counted without the database: what the words of a query find, or everything there is."""
-        wanted = replace(_unpaged(query), kinds=(), types=(), lifecycles=(), owners=None, tags=())
+        wanted = _unfiltered(query)
         if not wanted.text and wanted != CatalogQuery():
             return None
         kept = self._surveys if wanted.text else self._everything
@@ -98,6 +103,11 @@ class EntityLists:
         survey = self._store.reader.survey(wanted)
         kept.append(((revision, wanted), survey))
         return survey
+
+    def _surveyed(self, revision: int, query: CatalogQuery) -> Survey | None:
+        """The same, when somebody has looked already."""
+        key = (revision, _unfiltered(query))
+        return next((found for known, found in (*self._surveys, *self._everything) if known == key), None)
 
     def values(self, query: CatalogQuery, key: str) -> Sequence[FacetValue]:
         """Values of any field (``spec.type``, ``metadata.tags``) as written, with counts, by value."""

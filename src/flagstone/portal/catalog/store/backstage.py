@@ -38,6 +38,8 @@ _INDEXED = frozenset({frozenset({"metadata.name"}), frozenset({"metadata.name", 
 """Keys of which parts are found by an index on SQLite: what clients ask."""
 _NAMED = "catalog_entities_named"
 """The index that holds the entities of a kind and type by name, with their lifecycles."""
+_FOUND = "catalog_entities_found"
+"""The index by id that holds names and titles beside: a fifth of the pages of the rows themselves."""
 _REVISION = "SELECT value FROM catalog_cursors WHERE name = 'revision'"
 
 
@@ -236,7 +238,9 @@ class BackstageReader:
     def _by_name(self, sql: Sql, wanted: Selection, after: Position | None, direction: str, *, named: bool) -> str:
         # Names are ASCII: the database's lower() is the one that the search rows were made with.
         name = 'lower(e.name) COLLATE "C"' if sql.postgresql else "lower(e.name)"
-        index = f" INDEXED BY {_NAMED}" if named and not sql.postgresql else ""
+        index = ""
+        if not sql.postgresql and (named or self._by_parts(wanted)):
+            index = f" INDEXED BY {_NAMED if named else _FOUND}"
         text = (
             f"SELECT {name} AS v, e.id AS id FROM catalog_entities e{index} WHERE {sql.condition(wanted.predicate)}"
             f"{self._term(sql, wanted)}"
@@ -264,13 +268,19 @@ class BackstageReader:
             text += f" AND (o.value, o.entity_id) {'<' if direction == 'DESC' else '>'} ({sql.bind(*after)})"
         return f"{text} ORDER BY o.value {direction}, o.entity_id {direction}"
 
+    def _by_parts(self, wanted: Selection) -> bool:
+        """Whether SQLite's index of three letters finds the term."""
+        if self._postgresql or wanted.term is None or len(wanted.term) < _GRAM:
+            return False
+        return frozenset(wanted.term_keys) in _INDEXED
+
     def _term(self, sql: Sql, wanted: Selection) -> str:
         if wanted.term is None:
             return ""
         keys = wanted.term_keys
         if self._postgresql and _NAMES.issuperset(keys) and len(wanted.term) >= _GRAM and self.indexed:
             return f" AND e.id IN ({_part_of_name(sql, keys, wanted.term)})"
-        if not sql.postgresql and frozenset(keys) in _INDEXED and len(wanted.term) >= _GRAM:
+        if self._by_parts(wanted):
             return f" AND {_holding_part(sql, wanted.term, others=len(keys) > 1, displayed=wanted.displayed)}"
         if sql.walk and keys == (wanted.order,) and wanted.order in _ONCE:
             return f" AND {sql.holding('o.value', wanted.term)}"

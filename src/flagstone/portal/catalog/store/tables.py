@@ -100,7 +100,9 @@ entities = Table(
     Index("catalog_entities_owner", "owner_ref", "sort_name", "id"),
     # For counting: everything that facets group by, and the same behind an id that the index of words found.
     Index("catalog_entities_facets", "kind", "type", "owner_ref", "lifecycle", "sort_name"),
-    Index("catalog_entities_found", "id", "kind", "type", "lifecycle", "owner_ref", "sort_name", "tags"),
+    Index(
+        "catalog_entities_found", "id", "kind", "type", "lifecycle", "owner_ref", "sort_name", "tags", "name", "title"
+    ),
     Index("catalog_entities_system", "system_ref", "kind"),
     Index("catalog_entities_updated", "updated_at", "id"),
     Index("catalog_entities_location", "location_id", "source_path"),

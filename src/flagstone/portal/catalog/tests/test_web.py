@@ -108,6 +108,38 @@ def test_htmx_gets_only_the_list(site):
     assert names(part) == ["a", "b"]
 
 
+def test_a_menu_of_the_list_counts_its_options_when_it_is_opened(site):
+    _, client, _ = site
+    page = get(client, "/catalog?view=all&owner=group:default/search")
+    menu = page.select_one("#facet-owner")
+    assert menu["hx-get"] == "/catalog/_facet/owner"
+    assert [(box["value"], box.has_attr("checked")) for box in menu.select("input[type=checkbox]")] == [
+        ("group:default/search", True)
+    ]
+    assert menu.select("small") == []
+    filled = get(client, "/catalog/_facet/owner?view=all&kind=component&owner=group:default/search")
+    counts = {box["value"]: box.parent.small.text for box in filled.select("input[type=checkbox]")}
+    assert len(counts) == 2
+    assert set(counts.values()) == {"1"}
+    assert [box["value"] for box in filled.select("input[checked]")] == ["group:default/search"]
+    assert [field["value"] for field in filled.select("input[name=with]")] == ["owner"]
+    assert "no filter colour" in client.get("/catalog/_facet/colour", headers={"Accept": "text/html"}).text
+
+
+def test_an_opened_menu_stays_filled_and_leaves_no_trace_in_the_address(site):
+    _, client, _ = site
+    answer = client.get("/catalog?view=all&with=owner&owner=group:default/search", headers={"HX-Request": "true"})
+    assert answer.headers["HX-Push-Url"] == "/catalog?view=all&sort=name&owner=group%3Adefault%2Fsearch"
+    page = BeautifulSoup(answer.text, "html.parser")
+    menu = page.select_one("#facet-owner")
+    assert not menu.has_attr("hx-get")
+    assert {box["value"] for box in menu.select("input[type=checkbox]")} > {"group:default/search"}
+    assert page.select_one("#facet-tag").has_attr("hx-get")
+    whole = get(client, "/catalog?view=all")
+    href = whole.select_one("noscript a")["href"]
+    assert not any(menu.has_attr("hx-get") for menu in get(client, href).select(".p-pop"))
+
+
 def test_more_rows_come_by_cursor(small, component):
     small.write("all.yaml", "---\n".join(component(f"c{number:03}") for number in range(120)))
     small.add("all.yaml")

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Request, Response
 
 from flagstone.foundation.access import AccessService
 from flagstone.kernel.actor import Principal
+from flagstone.kernel.errors import NotFound
 from flagstone.portal.catalog.model import SORT_FIELDS, CatalogQuery, EntityRow, FacetValue, SortField
 from flagstone.portal.catalog.service.catalog import CatalogService
 from flagstone.portal.catalog.service.records import StarService
@@ -23,6 +24,8 @@ _PAGE = 50
 _OPTIONS = 20
 _FILTERS = (("kind", "Kind"), ("owner", "Owner"), ("type", "Type"), ("lifecycle", "Lifecycle"), ("tag", "Tags"))
 _FACET_NAMES = {"kind": "kinds", "owner": "owners", "type": "types", "lifecycle": "lifecycles", "tag": "tags"}
+_WITH = "with"
+"""Of the form: which menus have been opened."""
 COLUMNS = (
     ("kind", "Kind"),
     ("type", "Type"),
@@ -57,7 +60,22 @@ class Facet:
     name: str
     label: str
     options: Sequence[Option]
+    """All of them, or with ``href`` what is chosen."""
     chosen: Sequence[str]
+    href: str | None = None
+    """Where it asks for its options when it is opened: counting them takes longer than all the rest of the page."""
+
+    @property
+    def opened(self) -> bool:
+        """Whether all options are here."""
+        return self.href is None
+
+
+@dataclass(frozen=True, slots=True)
+class FacetPage:
+    """The options of one menu."""
+
+    facet: Facet
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +101,8 @@ class ListPage:
     saved: Sequence[SavedView]
     own: str
     address: str
+    all_menus: str = urlencode([(_WITH, name) for name, _ in _FILTERS])
+    """What to add to the address for menus that are filled from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +140,15 @@ def list_routes(
         may_register = access.possible(principal, "catalog.location.create").allowed
         with catalog.snapshot():
             shown = listing.page(asked, principal, may_register=may_register)
-        return pages.render(request, "catalog/list.html", shown, fragment="catalog/_list.html")
+        # The address is that of the list, whatever menus were opened.
+        headers = {"HX-Push-Url": f"/catalog?{shown.address}"} if is_fragment(request) else {}
+        return pages.render(request, "catalog/list.html", shown, fragment="catalog/_list.html", headers=headers)
+
+    @routes.get("/catalog/_facet/{name}")
+    def facet(request: Request, name: str, principal: Annotated[Principal, permit("catalog.entity.read")]) -> Response:
+        with catalog.snapshot():
+            found = listing.facet(Asked.of(request), name, principal)
+        return pages.render(request, "catalog/_facet.html", FacetPage(found))
 
     def options(request: Request, kinds: Sequence[str], text: str) -> Response:
         wanted = [part for kind in kinds for part in kind.split(",")]
@@ -148,6 +176,7 @@ class Asked:
     chosen: dict[str, tuple[str, ...]]
     cursor: str | None
     columns: tuple[str, ...] = _DEFAULT_COLUMNS
+    menus: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, request: Request) -> Asked:
@@ -167,6 +196,7 @@ class Asked:
             chosen,
             params.get("cursor") or None,
             tuple(name for name, _ in COLUMNS if name in params.getlist("cols")) or _DEFAULT_COLUMNS,
+            frozenset(params.getlist(_WITH)),
         )
 
     @property
@@ -278,12 +308,27 @@ class Listing:
             for row in rows
         ]
 
+    def facet(self, asked: Asked, name: str, principal: Principal) -> Facet:
+        """One menu with all of its options. Raises NotFound (``catalog.no_facet``)."""
+        if name not in _FACET_NAMES:
+            known = ", ".join(_FACET_NAMES)
+            raise NotFound("catalog.no_facet", f"Lists have no filter {name:.50}.", hint=f"There are: {known}.")
+        query = viewed(asked.query(), asked.view or "all", principal)
+        return next(
+            facet for facet in self._facets(query, replace(asked, menus=frozenset({name}))) if facet.name == name
+        )
+
     def _facets(self, query: CatalogQuery, asked: Asked) -> list[Facet]:
-        found = self._catalog.facets(replace(query, cursor=None), tuple(_FACET_NAMES.values()))
-        return [
-            Facet(key, label, self._options(key, found[_FACET_NAMES[key]], asked.chosen[key]), asked.chosen[key])
-            for key, label in _FILTERS
-        ]
+        wanted = [_FACET_NAMES[key] for key, _ in _FILTERS if key in asked.menus]
+        found = self._catalog.facets(replace(query, cursor=None), wanted)
+        facets = []
+        for key, label in _FILTERS:
+            chosen, values = asked.chosen[key], found.get(_FACET_NAMES[key])
+            options = self._options(key, values or (), chosen)
+            if values is None:
+                options = [(value, text, None) for value, text, _ in options]
+            facets.append(Facet(key, label, options, chosen, f"/catalog/_facet/{key}" if values is None else None))
+        return facets
 
     def _options(self, key: str, values: Sequence[FacetValue], chosen: Sequence[str]) -> list[Option]:
         there = {value.value for value in values}
