@@ -47,6 +47,7 @@ PAGES = {
     "plugins": "/admin/plugins",
     "people": "/admin/people",
     "person": "/admin/people/admin",
+    "secrets": "/admin/secrets",
     "permissions": "/admin/permissions",
     "settings": "/admin/settings",
     "components": "/admin/ui",

@@ -41,12 +41,12 @@ def router(service: VaultService) -> APIRouter:
         name: str, body: NewValue, principal: Annotated[Principal, permit("vault.secret.write")]
     ) -> dict[str, Any]:
         """Set a secret; a new version when it exists."""
-        return _as_json(service.put(name, body.value, actor=principal))
+        return _as_json(service.put_by_hand(name, body.value, actor=principal))
 
     @api.delete("/{name:path}", status_code=204)
     def delete_secret(name: str, principal: Annotated[Principal, permit("vault.secret.write")]) -> None:
         """Delete a secret."""
-        service.delete(name, actor=principal)
+        service.delete_by_hand(name, actor=principal)
 
     return api
 

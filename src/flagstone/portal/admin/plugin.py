@@ -8,9 +8,10 @@ from flagstone.contracts.gateway import RunGateway
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import AuditLog, PlatformAudit, PortalAudit
 from flagstone.foundation.identity import IdentityService
+from flagstone.foundation.vault import VaultService
 from flagstone.portal.admin.permissions import PERMISSIONS
 from flagstone.portal.admin.service import AdminService
-from flagstone.portal.admin.web import installation, people
+from flagstone.portal.admin.web import installation, people, secrets
 from flagstone.sdk import Deps, NavItem, Slice, hookimpl
 from flagstone.toolkit.db import Database, PlatformDatabase, PortalDatabase
 from flagstone.toolkit.plugins import PluginHost
@@ -46,6 +47,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         routers=[
             installation.router(service, audits, pages),
             people.router(deps.get(IdentityService), pages, installation.TABS, deps.get(ServerSettings).public_url),
+            secrets.router(deps.get(VaultService), deps.get(AccessService), pages, installation.TABS),
         ],
         permissions=PERMISSIONS,
         nav=[

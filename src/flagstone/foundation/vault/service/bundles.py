@@ -26,6 +26,7 @@ class SecretBundles:
     def __init__(self, vault: VaultService, prefix: str) -> None:
         self._vault = vault
         self._prefix = prefix
+        vault.keep(f"{prefix}/")
         self._pattern = re.compile(rf"{re.escape(prefix)}/({_ID})/[0-9]+\Z")
 
     def store(

@@ -10,7 +10,7 @@ from flagstone.foundation.vault.service.keys import VaultKey
 from flagstone.foundation.vault.store import VaultStore
 from flagstone.kernel.actor import Principal, system
 from flagstone.kernel.clock import Now, utc_now
-from flagstone.kernel.errors import Invalid, NotFound
+from flagstone.kernel.errors import Conflict, Invalid, NotFound
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.toolkit.db import Database
 
@@ -26,6 +26,33 @@ class VaultService:
         self._key = key
         self._audit = audit
         self._now = now
+        self._prefixes: set[str] = set()
+
+    def keep(self, prefix: str) -> None:
+        """Say that what begins so is kept for a part of the product: nobody sets or deletes it by hand."""
+        self._prefixes.add(prefix)
+
+    def is_kept(self, name: str) -> bool:
+        """Whether a secret is kept for a part of the product."""
+        return name.startswith(tuple(self._prefixes))
+
+    def put_by_hand(self, name: str, value: SecretStr, *, actor: Principal) -> SecretInfo:
+        """What :meth:`put` does, for people: raises Conflict (``vault.kept``) for what is kept for the product."""
+        self._refuse_kept(name)
+        return self.put(name, value, actor=actor)
+
+    def delete_by_hand(self, name: str, *, actor: Principal) -> None:
+        """What :meth:`delete` does, for people: raises Conflict (``vault.kept``) for what is kept for the product."""
+        self._refuse_kept(name)
+        self.delete(name, actor=actor)
+
+    def _refuse_kept(self, name: str) -> None:
+        if self.is_kept(name):
+            raise Conflict(
+                "vault.kept",
+                f"The secret {name!r:.220} belongs to something that Flagstone keeps itself.",
+                hint="It goes with the run, the batch or the resource that it belongs to. Choose another name.",
+            )
 
     def put(self, name: str, value: SecretStr, *, actor: Principal = _SYSTEM) -> SecretInfo:
         """Set a secret: a new version. Raises Invalid for a bad name, an empty or too large value."""
@@ -48,7 +75,11 @@ class VaultService:
         with self._db.write():
             envelope = self._store.envelope(name)
             if envelope is None:
-                raise NotFound("vault.no_secret", f"There is no secret {name!r}.", hint="Set it under Admin, Secrets.")
+                raise NotFound(
+                    "vault.no_secret",
+                    f"There is no secret {name!r}.",
+                    hint="Set it under Admin, Secrets, or with `flagstone secrets set NAME`.",
+                )
             value = self._key.open(envelope)
             self._store.used(name, self._now())
             detail = {"version": envelope.version, "purpose": purpose}

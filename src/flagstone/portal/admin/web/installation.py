@@ -26,6 +26,7 @@ TABS = (
     ("overview", "Overview", "/admin"),
     ("plugins", "Plugins", "/admin/plugins"),
     ("people", "People", "/admin/people"),
+    ("secrets", "Secrets", "/admin/secrets"),
     ("permissions", "Permissions", "/admin/permissions"),
     ("settings", "Settings", "/admin/settings"),
     ("api", "API", "/api/docs"),
