@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flagstone.contracts.plans import Change
+from flagstone.contracts.plans import Change, PlannedStep
 from flagstone.contracts.repositories import RepositoryView
 from flagstone.contracts.runs import WorkflowDefinition
 from flagstone.foundation.access import AccessService, Decision
@@ -72,6 +72,8 @@ class ActionBench:
         """What the catalog knows, by ref."""
         self.fetch: Callable[[str], bytes] | None = None
         """Give one to let actions read from other servers."""
+        self.before: tuple[PlannedStep, ...] = ()
+        """Steps that are planned before."""
         self.answer: Mapping[str, Any] | None = None
         """What people say to an action that waits."""
         self._hosting = FolderHosting(folder / "repositories")
@@ -102,7 +104,7 @@ class ActionBench:
                     data = self._workspace.files.read_bytes(stat.path)
                     copy.files.write(stat.path, data, executable=stat.executable)
             before = contents(copy.files)
-            context = PlanningContext(self._place(copy))
+            context = PlanningContext(self._place(copy), self.before)
             outputs = to_outputs(action, action.plan(context, parse_inputs(action, dict(inputs), "test")))
             after = contents(copy.files)
         written = {path: text for path, text in after.items() if before.get(path) != text}

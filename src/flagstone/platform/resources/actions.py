@@ -79,7 +79,7 @@ class RequestResource(Action):
         try:
             preview = self._service.preview(wanted, ctx.actor)
         except NotFound as error:
-            if error.code != "environments.not_found":
+            if error.code != "environments.not_found" or not ctx.expected("environment", wanted.environment):
                 raise
             ctx.note(
                 f"Who provides {inputs.type} {inputs.name} is known when there is an environment {wanted.environment}."

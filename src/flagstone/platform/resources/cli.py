@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flagstone.kernel.errors import Invalid
-from flagstone.kernel.refs import parse_ref
-from flagstone.toolkit.cli import session
+from flagstone.kernel.errors import Denied, Invalid, NotFound
+from flagstone.kernel.refs import EntityRef, parse_ref
+from flagstone.toolkit.cli import Client, session
 from flagstone.toolkit.cli.follow import follow_run
 from flagstone.toolkit.cli.session import AsJson, Token, Url
 
@@ -131,7 +131,7 @@ def request(
     component: Annotated[str | None, typer.Option(help="Component that it belongs to.")] = None,
     env: Annotated[str, typer.Option("--env", "-e", help="Environment.")] = "development",
     class_: Annotated[str, typer.Option("--class", help="Class.")] = "default",
-    owner: Annotated[str | None, typer.Option(help="Who owns it.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Who owns it; default: who owns the component.")] = None,
     param: Annotated[list[str] | None, typer.Option("--param", "-p", help="NAME=VALUE; VALUE may be JSON.")] = None,
     adopt: Annotated[bool, typer.Option(help="Go over to the definition that fits today.")] = False,
     follow: Follow = True,
@@ -141,13 +141,14 @@ def request(
 ) -> None:
     """Ask for a resource; one that is there already is made to fit."""
     with session(url, token, as_json) as here:
+        ref = parse_ref(component, default_kind="component") if component else None
         body = {
             "type": type_,
             "name": name,
             "environment": env,
             "class": class_,
-            "entity_ref": str(parse_ref(component, default_kind="component")) if component else None,
-            "owner": owner,
+            "entity_ref": str(ref) if ref else None,
+            "owner": owner or (_owner(here.client, ref) if ref else None),
             "params": dict(_param(text) for text in param or ()),
             "adopt": adopt,
         }
@@ -166,6 +167,16 @@ def remove(
     with session(url, token, as_json) as here:
         run = here.client.delete(f"/api/v1/resources/{resource}", delete_data=delete_data)
         follow_run(here, run, follow=follow)
+
+
+def _owner(client: Client, ref: EntityRef) -> str | None:
+    """Who owns a component, where the server has a catalog that knows it: only its own workloads are given it."""
+    try:
+        found = client.get(f"/api/v1/entities/{ref.kind}/{ref.namespace}/{ref.name}")
+    except (NotFound, Denied):
+        return None
+    owners = [one["targetRef"] for one in found.get("relations", ()) if one["type"] == "ownedBy"]
+    return str(owners[0]) if owners else None
 
 
 def _param(text: str) -> tuple[str, Any]:

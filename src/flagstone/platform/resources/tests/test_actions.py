@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flagstone.kernel.errors import Denied
+from flagstone.contracts.plans import Change, PlannedStep
+from flagstone.kernel.errors import Denied, NotFound
 from flagstone.platform.resources.actions import RemoveResource, RequestResource, actions
 from flagstone.platform.resources.tests.world import CANARY, CHECKOUT, ORDERS, OWNER, STRANGER, World, definition
 from flagstone.testing.actions import ActionBench
@@ -82,7 +83,11 @@ def test_the_plan_says_who_makes_it_and_what_it_costs(costly, bench):
     assert (gone.op, gone.facts["Data"]) == ("delete", "are kept aside")
 
 
-def test_an_environment_that_an_earlier_step_makes_is_noted(costly, bench):
+def test_an_environment_that_an_earlier_step_makes_is_noted_and_any_other_a_mistake(costly, bench):
+    with pytest.raises(NotFound, match="try-it"):
+        bench.plan(RequestResource(costly.service), {**WANTED, "environment": "try-it"})
+    making = Change(kind="environment", op="create", subject="try-it")
+    bench.before = (PlannedStep(id="env", name="Make it", action="flagstone:environment:create", changes=(making,)),)
     planned = bench.plan(RequestResource(costly.service), {**WANTED, "environment": "try-it"})
     assert planned.changes == ()
     assert "known when there is an environment try-it" in planned.notes[0]
