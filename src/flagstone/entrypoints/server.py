@@ -33,7 +33,7 @@ from flagstone.toolkit.web.wire import JoiningProtocol
 
 log = logging.getLogger("flagstone.server")
 
-_TIDY_SECONDS = 30.0
+_TIDY_SECONDS = 10.0
 """How often memory that nobody uses any more goes back to the system."""
 _GRACE = 5
 """Seconds that open requests get to finish when the server stops."""

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from flagstone.kernel.clock import Now, utc_now
-from flagstone.kernel.errors import Conflict, FlagstoneError, Invalid, NotFound, Temporary
+from flagstone.kernel.errors import FlagstoneError, NotFound, Temporary
 from flagstone.portal.catalog.model import Location
 from flagstone.portal.catalog.model.documents import children_of
 from flagstone.portal.catalog.model.draft import Draft
@@ -23,6 +23,7 @@ from flagstone.portal.catalog.service.declared import rules_of
 from flagstone.portal.catalog.service.documents import DocumentReader, Parsed, digest_of_bytes
 from flagstone.portal.catalog.service.parsing import Parser, Pieces
 from flagstone.portal.catalog.service.reading import Reading, listed, start_reading
+from flagstone.portal.catalog.service.source_book import SourceBook
 from flagstone.portal.catalog.service.sync import Report, Sync
 from flagstone.portal.catalog.settings import CatalogSettings
 from flagstone.portal.catalog.store import CatalogStore
@@ -70,34 +71,6 @@ class _Open:
     def files(self) -> int:
         """How many files are read."""
         return sum(len(paths) for paths, _ in self.pieces)
-
-
-class SourceBook:
-    """The sources by the type of location that they read."""
-
-    def __init__(self, sources: Iterable[EntitySource]) -> None:
-        self._sources: dict[str, EntitySource] = {}
-        for source in sources:
-            self.add_source(source)
-
-    def add_source(self, source: EntitySource, plugin: str = "") -> None:
-        """Register a type of location. Raises Conflict (``catalog.source_twice``) when there is one of this name."""
-        if source.type in self._sources:
-            message = f"The type of location {source.type!r} of {plugin or '?'} is there already."
-            raise Conflict("catalog.source_twice", message, hint="Remove one of the two plugins.")
-        self._sources[source.type] = source
-
-    def source(self, type_: str) -> EntitySource:
-        """The source of a type of location. Raises Invalid (``catalog.unknown_source``)."""
-        source = self._sources.get(type_)
-        if source is None:
-            known = ", ".join(sorted(self._sources))
-            raise Invalid("catalog.unknown_source", f"There is no type of location {type_!r}.", hint=f"Known: {known}.")
-        return source
-
-    def source_types(self) -> list[str]:
-        """Types of locations that can be read."""
-        return sorted(self._sources)
 
 
 class IngestService(SourceBook):
@@ -238,6 +211,7 @@ class IngestService(SourceBook):
         ``parsed``: files that were parsed right before, for whether workers are worth it.
         """
         opened: deque[_Open] = deque()
+        origins: dict[str, str] = {}
         more = True
         with ExitStack() as stack:
             while (more or opened) and not self._stopping:
@@ -246,7 +220,8 @@ class IngestService(SourceBook):
                     if id_ is None:
                         more = False
                         break
-                    found = self._open_one(id_, stack, actor=actor, force=force, many=self._parser.are_many(parsed))
+                    many = self._parser.are_many(parsed)
+                    found = self._open_one(id_, stack, origins, force=force, many=many)
                     if isinstance(found, _Open):
                         parsed += found.files
                         self._in_a_row = parsed
@@ -260,7 +235,9 @@ class IngestService(SourceBook):
                 if not opened:
                     stack.close()
 
-    def _open_one(self, id_: str, stack: ExitStack, *, actor: str, force: bool, many: bool) -> _Open | Report | None:
+    def _open_one(
+        self, id_: str, stack: ExitStack, origins: dict[str, str], *, force: bool, many: bool
+    ) -> _Open | Report | None:
         """Read the source of a location; one that somebody else reads now is left to them."""
         lock = self._lock_of(id_)
         if not lock.acquire(blocking=False):
@@ -273,7 +250,7 @@ class IngestService(SourceBook):
             return None
         try:
             with self._noting(location):
-                return self._open(location, force=force, trust=True, many=many)
+                return self._open(location, force=force, trust=True, many=many, origins=origins)
         except _Optional:
             return self._sync.still(location, None)
         except FlagstoneError as error:
@@ -394,7 +371,15 @@ class IngestService(SourceBook):
         """When to read next: the interval and up to half of it more, so that locations do not march in step."""
         return now + timedelta(seconds=self._settings.refresh_seconds * random.uniform(1.0, 1.5))  # noqa: S311  only jitter
 
-    def _open(self, location: Location, *, force: bool, trust: bool, many: bool = False) -> _Open:
+    def _open(
+        self,
+        location: Location,
+        *,
+        force: bool,
+        trust: bool,
+        many: bool = False,
+        origins: dict[str, str] | None = None,
+    ) -> _Open:
         """Ask the source what there is, and begin to read and parse. Raises what the source raises."""
         source = self.source(location.type)
         version = None if force else location.version
@@ -403,7 +388,7 @@ class IngestService(SourceBook):
         listing, preloaded = listed(source, location.target, self._ctx, version)
         if listing.unchanged:
             return _Open(location, None, listing.version)
-        origin = self._store.locations.origin_of(location.id)
+        origin = self._store.locations.origin_of(location.id, origins)
         reading = start_reading(
             listing,
             preloaded,

@@ -157,8 +157,10 @@ class Sync:
                 "next_read_at": self._next_read(now),
             }
             self._store.locations.finish(seen.id, values)
-            self._store.records.drop_problem(seen.id, "catalog.source_failed")
-            self._store.locations.tell_origin(seen.id)
+            if seen.state == "failed" or seen.error is not None:
+                self._store.records.drop_problem(seen.id, "catalog.source_failed")
+            if seen.origin != "child":
+                self._store.locations.tell_origin(seen.id)
         return Report(unchanged=True, children=tuple(sorted(self._store.locations.children(seen.id))))
 
     def failed(self, seen: Location, code: str, message: str, hint: str | None) -> None:

@@ -51,16 +51,23 @@ class LocationTree:
     def __init__(self, db: PortalDatabase) -> None:
         self._db = db
 
-    def origin_of(self, id_: str) -> str:
-        """``type:target`` of the location of its own that leads to this one."""
-        seen: set[str] = set()
+    def origin_of(self, id_: str, known: dict[str, str] | None = None) -> str:
+        """``type:target`` of the location of its own that leads to this one.
+
+        ``known``: what was found of others just before, by id; what is found now is added. Siblings share a parent.
+        """
+        known = {} if known is None else known
+        seen: list[str] = []
         with self._db.read() as conn:
-            while True:
+            while id_ not in known:
                 row = conn.execute(_WITH_PARENT, {"id": id_}).one()
-                seen.add(id_)
+                seen.append(id_)
                 if row.origin != "child" or row.parent is None or row.parent in seen:
-                    return f"{row.type}:{row.target}"
-                id_ = row.parent
+                    known[id_] = f"{row.type}:{row.target}"
+                else:
+                    id_ = row.parent
+        known |= dict.fromkeys(seen, known[id_])
+        return known[id_]
 
     def children(self, id_: str) -> set[str]:
         """Ids of the locations that its Location entities name."""

@@ -29,7 +29,7 @@ from flagstone.sdk.guards import Guard, permit
 
 _JSON = b"application/json; charset=utf-8"
 _MAX_BODY = 1_000_000
-_CACHE_BYTES = 10_000_000
+_CACHE_BYTES = 6_000_000
 
 Endpoint = Callable[[Request, Principal], Awaitable[Response]]
 Cached = tuple[bytes, tuple[tuple[bytes, bytes], ...], bytes]
@@ -175,13 +175,7 @@ def _reads(api: APIRouter, services: BackstageServices, answers: Answers, memory
 
     async def by_refs(request: Request, principal: Principal) -> Response:
         body = await _body(request)
-        # A server of its own works meanwhile, so nobody else should wait for it.
-        return await memory.answer(
-            request,
-            lambda: answers.by_refs(request.scope["query_string"], Body(body)),
-            body,
-            pool=services.reads.far,
-        )
+        return await memory.answer(request, lambda: answers.by_refs(request.scope["query_string"], Body(body)), body)
 
     async def facets(request: Request, principal: Principal) -> Response:
         return await memory.answer(request, lambda: answers.facets(request.scope["query_string"]), pool=True)
