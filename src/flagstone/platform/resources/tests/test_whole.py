@@ -156,8 +156,8 @@ def test_types_and_definitions_are_listed(call):
     ]
 
 
-def test_the_plan_of_a_run_has_the_cost_and_says_what_is_not_known_yet(call):
-    asked = [("development", "costly"), ("development", "free"), ("live", "costly")]
+def test_the_plan_of_a_run_has_the_cost_and_says_what_is_mistyped(call):
+    asked = [("development", "costly"), ("development", "free"), ("lvie", "costly")]
     steps = [
         {
             "id": f"s{number}",
@@ -168,8 +168,9 @@ def test_the_plan_of_a_run_has_the_cost_and_says_what_is_not_known_yet(call):
         for number, (environment, name) in enumerate(asked)
     ]
     plan = call("omar", "POST", "/api/v1/plans", json={"workflow": {"name": "w", "title": "Ask", "steps": steps}})
-    assert (plan["cost"], plan["problems"]) == ("4.50 EUR a month", [])
-    assert "known when there is an environment live" in plan["steps"][2]["notes"][0]
+    assert plan["cost"] == "4.50 EUR a month"
+    (problem,) = plan["problems"]
+    assert "no environment named 'lvie'" in problem
 
 
 def test_a_run_that_fails_takes_back_what_it_asked_for(call):

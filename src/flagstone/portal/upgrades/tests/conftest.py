@@ -91,8 +91,10 @@ class World:
         self.people = people(self.app.deps.get(IdentityService), self.app.deps.get(AccessService))
 
     def write(self, word):
-        """What the skeleton holds."""
-        (self.skeleton / "app.py").write_text(f"# ${{{{ values.name }}}}\nfirst = 1\n\n\nlast = '{word}'\n")
+        """What the skeleton holds. At once: who looks meanwhile would else find an empty file, which is a version."""
+        new = self.folder / "app.py.new"
+        new.write_text(f"# ${{{{ values.name }}}}\nfirst = 1\n\n\nlast = '{word}'\n")
+        new.replace(self.skeleton / "app.py")
 
     def template(self, required="", properties=""):
         """The template itself; a changed one is read again."""

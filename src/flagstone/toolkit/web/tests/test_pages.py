@@ -162,6 +162,7 @@ def test_every_macro_is_in_the_gallery(pages):
         "lazy",
         "live",
         "picker_option",
+        "facet_options",
     }
     elsewhere |= {"palette_answers", "palette_group", "palette_option", "palette_empty"}
     missing = [name for name in kit_macros(pages) if name not in elsewhere and f"ui.{name}(" not in shown]
