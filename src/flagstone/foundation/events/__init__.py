@@ -2,7 +2,7 @@
 
 - *event*: a type, a subject, data; the wire type is :class:`flagstone.contracts.events.Event`
 - *cursor*: grows with every event, in the order of commits; whoever has read up to one has missed nothing before it
-- *reader*: a named, durable cursor whose handler is idempotent
+- *reader*: a named, durable cursor whose handler is idempotent; *following*: a thread with one
 - *parked*: an event whose handler failed too often; the reader goes on, a person looks
 
 What a subscriber does with an event belongs to the subscriber; wake-up calls that may be lost are ``toolkit.signals``.
@@ -10,6 +10,16 @@ What a subscriber does with an event belongs to the subscriber; wake-up calls th
 
 from flagstone.contracts.events import Event
 from flagstone.foundation.events.model import ParkedEvent, ReaderState
-from flagstone.foundation.events.service import EventLog, PlatformEvents, PortalEvents, Reader
+from flagstone.foundation.events.service import EventLog, Following, PlatformEvents, PortalEvents, Reader, behind
 
-__all__ = ["Event", "EventLog", "ParkedEvent", "PlatformEvents", "PortalEvents", "Reader", "ReaderState"]
+__all__ = [
+    "Event",
+    "EventLog",
+    "Following",
+    "ParkedEvent",
+    "PlatformEvents",
+    "PortalEvents",
+    "Reader",
+    "ReaderState",
+    "behind",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -146,6 +146,13 @@ class ApprovalStore:
         if pending:
             where.append(requests.c.state == "pending")
         return self._select(*where, newest=False)
+
+    def asking(self, run_ids: Collection[str]) -> set[str]:
+        """Those of some runs that have ever asked for an approval."""
+        if not run_ids:
+            return set()
+        with self.db.read() as conn:
+            return set(conn.execute(select(requests.c.run_id).where(requests.c.run_id.in_(run_ids))).scalars())
 
     def page(self, wanted: Wanted, now: datetime, before: str | None, limit: int) -> tuple[ApprovalRecord, ...]:
         """Newest first."""

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 
-from flagstone.foundation.events import EventLog
+from flagstone.foundation.events import EventLog, Following
 from flagstone.platform.batches.service import Driver
 from flagstone.toolkit.signals import Signals
 
@@ -23,28 +23,26 @@ class BatchJob:
     """Drives batches until it is stopped."""
 
     def __init__(self, events: EventLog, driver: Driver, signals: Signals) -> None:
-        self._events = events
+        self._listen = Following(events, "batches", driver.heard, start="now", sift=driver.concerned)
         self._driver = driver
         self._signals = signals
         self._stopped = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the threads."""
         self._stopped.clear()
-        self._threads = [
-            threading.Thread(target=self._look, name="batches-look", daemon=True),
-            threading.Thread(target=self._listen, name="batches-events", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._look, name="batches-look", daemon=True)
+        self._thread.start()
+        self._listen.start()
 
     def stop(self) -> None:
         """Stop after what is being done; waits a while for it."""
         self._stopped.set()
         self._signals.notify(TOPIC)
-        for thread in self._threads:
-            thread.join(10)
+        self._listen.stop()
+        if self._thread is not None:
+            self._thread.join(10)
 
     def _look(self) -> None:
         tidy_at = 0.0
@@ -57,15 +55,4 @@ class BatchJob:
                     self._signals.wait(TOPIC, _LOOK)
             except Exception:
                 log.exception("driving batches failed; going on in %.0f s", _PAUSE_AFTER_FAILURE)
-                self._stopped.wait(_PAUSE_AFTER_FAILURE)
-
-    def _listen(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                reader = self._events.reader("batches", start="now")
-                if not reader.poll(self._driver.heard):
-                    self._events.wait(reader.state.cursor, 1.0)
-                    self._stopped.wait(min(reader.retry_in(), 1.0))
-            except Exception:
-                log.exception("listening to events failed; going on in %.0f s", _PAUSE_AFTER_FAILURE)
                 self._stopped.wait(_PAUSE_AFTER_FAILURE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -169,11 +169,13 @@ class BatchStore:
         with self.db.read() as conn:
             return [Item(**row) for row in conn.execute(query.order_by(items.c.position).limit(limit)).mappings()]
 
-    def of_run(self, run_id: str) -> Item | None:
-        """The item that a run is of."""
+    def of_runs(self, run_ids: Collection[str]) -> list[Item]:
+        """The items that some runs are of; most runs are of none."""
+        if not run_ids:
+            return []
         with self.db.read() as conn:
-            row = conn.execute(select(items).where(items.c.run_id == run_id)).mappings().first()
-        return Item(**row) if row else None
+            found = conn.execute(select(items).where(items.c.run_id.in_(run_ids)))
+            return [Item(**row) for row in found.mappings()]
 
     def claim(self, batch_id: str, places: int, now: datetime, stale: datetime) -> list[Item]:
         """Take items to start: those that somebody took before ``stale`` and left, and as many new ones as there is

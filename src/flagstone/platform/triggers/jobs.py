@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from flagstone.foundation.events import EventLog
+from flagstone.foundation.events import EventLog, Following
 from flagstone.platform.triggers.service import Firing
 
 log = logging.getLogger("flagstone.triggers")
@@ -18,26 +18,24 @@ class TriggerJob:
     """Starts what is due and what events ask for, until it is stopped."""
 
     def __init__(self, events: EventLog, firing: Firing) -> None:
-        self._events = events
         self._firing = firing
+        self._listen = Following(events, "triggers", firing.heard, start="now", sift=firing.concerned)
         self._stopped = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the threads."""
         self._stopped.clear()
-        self._threads = [
-            threading.Thread(target=self._watch, name="triggers-clock", daemon=True),
-            threading.Thread(target=self._listen, name="triggers-events", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._watch, name="triggers-clock", daemon=True)
+        self._thread.start()
+        self._listen.start()
 
     def stop(self) -> None:
         """Stop after what is being done; waits a while for it."""
         self._stopped.set()
-        for thread in self._threads:
-            thread.join(10)
+        self._listen.stop()
+        if self._thread is not None:
+            self._thread.join(10)
 
     def _watch(self) -> None:
         while not self._stopped.is_set():
@@ -47,14 +45,3 @@ class TriggerJob:
                 log.exception("looking for what is due failed; going on in %.0f s", _PAUSE_AFTER_FAILURE)
                 pause = _PAUSE_AFTER_FAILURE
             self._stopped.wait(pause)
-
-    def _listen(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                reader = self._events.reader("triggers", start="now")
-                if not reader.poll(self._firing.heard):
-                    self._events.wait(reader.state.cursor, _LOOK)
-                    self._stopped.wait(min(reader.retry_in(), _LOOK))
-            except Exception:
-                log.exception("listening to events failed; going on in %.0f s", _PAUSE_AFTER_FAILURE)
-                self._stopped.wait(_PAUSE_AFTER_FAILURE)

@@ -91,6 +91,12 @@ class TriggerStore:
         with self.db.read() as conn:
             return [_trigger(row) for row in conn.execute(query).mappings()]
 
+    def waited_for(self) -> set[str]:
+        """The types of events that anybody waits for."""
+        query = select(triggers.c.event_type).where(triggers.c.event_type != "", triggers.c.paused == 0)
+        with self.db.read() as conn:
+            return set(conn.execute(query.distinct()).scalars())
+
     def waiting_for(self, event_type: str) -> list[Trigger]:
         """Those that wait for events of a type."""
         query = select(triggers).where(triggers.c.event_type == event_type, triggers.c.paused == 0)

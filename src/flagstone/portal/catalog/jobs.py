@@ -13,8 +13,8 @@ from functools import partial
 
 from flagstone.contracts.events import Event
 from flagstone.contracts.gateway import RunGateway
-from flagstone.foundation.events import PortalEvents
-from flagstone.kernel.errors import Denied, FlagstoneError, Invalid
+from flagstone.foundation.events import PortalEvents, behind
+from flagstone.kernel.errors import Denied, Invalid
 from flagstone.portal.catalog.service.ingest import IngestService
 from flagstone.portal.catalog.service.locations import LocationService
 
@@ -23,7 +23,6 @@ log = logging.getLogger("flagstone.catalog")
 READER = "catalog"
 _LONGEST_SLEEP = 5.0
 _AT_ONCE = 200
-_EVENT_WAIT = 1.0
 _PAUSE_AFTER_FAILURE = 5.0
 
 
@@ -88,25 +87,18 @@ class EventJob:
         locations: LocationService,
         wake: Callable[[], None],
     ) -> None:
-        self._gateway = gateway
         self._ingest = ingest
         self._locations = locations
         self._wake = wake
-        self._events = events
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._follow = behind(gateway, events, READER, self.handle)
 
     def start(self) -> None:
         """Start the thread."""
-        self._stopped.clear()
-        self._thread = threading.Thread(target=self._run, name="catalog-events", daemon=True)
-        self._thread.start()
+        self._follow.start()
 
     def stop(self) -> None:
         """Stop after the event that is being handled; waits a while for it."""
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(10)
+        self._follow.stop()
 
     def handle(self, event: Event) -> None:
         """Do what an event asks for; any number of times is as good as once."""
@@ -129,24 +121,3 @@ class EventJob:
         except (Invalid, Denied) as error:
             # Trying again cannot mend what the event says.
             log.error("the event %s (%s) cannot be followed: %s", event.id, event.type, error)
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                reader = self._events.reader(READER, source=self._source)
-                while not self._stopped.is_set():
-                    reader.poll(self.handle)
-                    if reader.retry_in():
-                        self._stopped.wait(min(reader.retry_in(), _PAUSE_AFTER_FAILURE))
-            except FlagstoneError as error:
-                log.warning("the platform's events cannot be read: %s", error.message)
-                self._stopped.wait(_PAUSE_AFTER_FAILURE)
-            except Exception:
-                log.exception("reading the platform's events failed")
-                self._stopped.wait(_PAUSE_AFTER_FAILURE)
-
-    def _source(self, after: int, limit: int) -> list[Event]:
-        if not self._gateway.info().connected:
-            self._stopped.wait(_PAUSE_AFTER_FAILURE)
-            return []
-        return self._gateway.events(after=after, limit=limit, wait=_EVENT_WAIT)

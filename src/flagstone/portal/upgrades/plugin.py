@@ -8,11 +8,10 @@ from pathlib import Path
 from flagstone.contracts.gateway import RunGateway
 from flagstone.foundation.access import AccessService
 from flagstone.foundation.audit import PortalAudit
-from flagstone.foundation.events import PortalEvents
+from flagstone.foundation.events import PortalEvents, behind
 from flagstone.portal.catalog import CatalogService
 from flagstone.portal.golden_paths import GoldenPathService
 from flagstone.portal.upgrades import api, cards, web
-from flagstone.portal.upgrades.jobs import LearnJob
 from flagstone.portal.upgrades.permissions import PERMISSIONS, READ
 from flagstone.portal.upgrades.service import UpgradeService
 from flagstone.portal.upgrades.store import UpgradeStore
@@ -34,7 +33,7 @@ def flagstone_register_slice(deps: Deps) -> Slice:
         deps.get(PortalAudit),
     )
     deps.provide(service)
-    job = LearnJob(gateway, deps.get(PortalEvents), service.handle)
+    job = behind(gateway, deps.get(PortalEvents), "upgrades", service.handle)
     return Slice(
         "upgrades",
         room="portal",

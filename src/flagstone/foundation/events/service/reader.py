@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from flagstone.contracts.events import Event
@@ -17,6 +17,8 @@ log = logging.getLogger("flagstone.events")
 Handler = Callable[[Event], None]
 Source = Callable[[int, int], list[Event]]
 """(after, limit) -> events, oldest first: this outbox, or another room's through the gateway."""
+Sift = Callable[[Sequence[Event]], Iterable[Event]]
+"""Those of some events that concern a handler: asked once for all of them, so that the others cost nothing each."""
 
 
 class Reader:
@@ -32,6 +34,10 @@ class Reader:
         self._source = source
         self._now = now
         self._retry_delay = retry_delay
+        self.cursor = 0
+        """Up to where the last :meth:`poll` has come."""
+        self.failing = False
+        """Whether the event after that failed, and is tried again later."""
 
     @property
     def state(self) -> ReaderState:
@@ -46,21 +52,28 @@ class Reader:
         retry_at = self.state.retry_at
         return max(0.0, (retry_at - self._now()).total_seconds()) if retry_at else 0.0
 
-    def poll(self, handler: Handler, limit: int = 100) -> int:
-        """Handle up to ``limit`` events now; returns how many were done or parked. Errors of the source are raised."""
+    def poll(self, handler: Handler, limit: int = 100, *, sift: Sift | None = None) -> int:
+        """Handle up to ``limit`` events now; returns how many were done or parked. Errors of the source are raised.
+
+        With ``sift`` the handler gets only what that chooses; of the rest it is as if it had been handled.
+        """
         state = self.state
-        if state.retry_at is not None and state.retry_at > self._now():
+        self.cursor, self.failing = state.cursor, state.retry_at is not None and state.retry_at > self._now()
+        if self.failing:
             return 0
-        cursor, done = state.cursor, 0
-        for event in self._source(cursor, limit):
+        done = 0
+        events = self._source(state.cursor, limit)
+        wanted = None if sift is None or not events else {event.id for event in sift(events)}
+        for event in events:
             try:
-                handler(event)
+                if wanted is None or event.id in wanted:
+                    handler(event)
             except Exception as error:  # noqa: BLE001  a handler may fail in any way; that is counted, not fatal
-                self._checkpoint(cursor, done)
-                return done + self._failed(event, cursor, error)
-            cursor = event.cursor
+                self._checkpoint(self.cursor, done)
+                return done + self._failed(event, self.cursor, error)
+            self.cursor = event.cursor
             done += 1
-        self._checkpoint(cursor, done)
+        self._checkpoint(self.cursor, done)
         return done
 
     def parked(self, limit: int = 100) -> list[ParkedEvent]:
@@ -90,8 +103,10 @@ class Reader:
         tries = self._store.failed(self.name, cursor, _text(error), now, now + timedelta(seconds=delay))
         log.warning("reader %s failed on event %s (%s), try %d", self.name, event.id, event.type, tries, exc_info=error)
         if tries < MAX_TRIES:
+            self.failing = True
             return 0
         self._store.park(self.name, event, _text(error), now)
+        self.cursor = event.cursor
         log.error("reader %s gives up on event %s (%s): parked", self.name, event.id, event.type)
         return 1
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flagstone.foundation.events import Event, EventLog
+from flagstone.foundation.events import Event, EventLog, Following
 from flagstone.foundation.events.model import MAX_TRIES
 from flagstone.foundation.events.store import metadata
 from flagstone.kernel.errors import NotFound
@@ -261,3 +261,63 @@ def test_a_reader_of_another_rooms_events_keeps_its_cursor_here_and_does_not_hol
     assert subjects(seen) == ["their 3", "their 9"]
     clock.forward(days=1)
     assert log.prune(clock.now) == 1
+
+
+def test_a_handler_sees_only_what_concerns_it_and_the_rest_counts_as_read(log):
+    publish(log, "a", "mine", "b")
+    reader, asked, seen = log.reader("index"), [], []
+
+    def concerned(events):
+        asked.append(subjects(events))
+        return [event for event in events if event.subject == "mine"]
+
+    assert reader.poll(seen.append, sift=concerned) == 3
+    assert (asked, subjects(seen)) == ([["a", "mine", "b"]], ["mine"])
+    assert reader.state.cursor == reader.cursor == log.last_cursor()
+
+
+def test_what_cannot_be_sifted_is_not_lost(log):
+    publish(log, "a")
+    reader, seen = log.reader("index"), []
+
+    def broken(events):
+        raise ValueError("the table is away")
+
+    with pytest.raises(ValueError, match="the table is away"):
+        reader.poll(seen.append, sift=broken)
+    reader.poll(seen.append)
+    assert subjects(seen) == ["a"]
+
+
+def test_a_following_handles_a_stream_of_events_in_order_and_goes_on_behind_one_that_fails(database):
+    log = EventLog(migrated(database, events=MIGRATIONS), Signals())
+    seen, looks, broken = [], [], ["17"]
+    done = threading.Event()
+
+    def handler(event):
+        if event.subject in broken:
+            broken.clear()
+            raise ValueError("not now")
+        seen.append(event.subject)
+        if event.subject == "last":
+            done.set()
+
+    def look(events):
+        looks.append(len(events))
+        return events
+
+    publish(log, "before")
+    following = Following(log, "index", handler, start="now", sift=look)
+    following.start()
+    try:
+        publish(log, *map(str, range(20)))
+        with database.write():
+            publish(log, *map(str, range(20, 40)))
+        publish(log, "last")
+        assert done.wait(30)
+    finally:
+        following.stop()
+    assert seen == [*map(str, range(40)), "last"], "each once, in order, and nothing of before it began"
+    assert max(looks) >= 20, "those that come together are taken together"
+    publish(log, "later")
+    assert log.reader("index").poll(lambda event: seen.append(event.subject)) == 1

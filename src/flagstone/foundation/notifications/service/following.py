@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flagstone.contracts.events import Event
 from flagstone.foundation.notifications.model import Notification
 from flagstone.foundation.notifications.service.notifier import Notifier
@@ -14,6 +16,11 @@ class Follower:
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
+
+    @staticmethod
+    def concerned(events: Sequence[Event]) -> list[Event]:
+        """The events that somebody needs to be told of."""
+        return [event for event in events if in_words(event) is not None]
 
     def heard(self, event: Event) -> None:
         """Tell about an event, when there is something to tell."""

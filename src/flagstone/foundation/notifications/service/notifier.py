@@ -67,7 +67,8 @@ class Notifier:
             made.append((f"{key}:{kind}:{channel}:{recipient}", delivery))
         with self._store.db.write():
             new = self._store.add(made)
-            self._store.db.after_commit(lambda: self._signals.notify(WAKE))
+            if any(delivery.state == "pending" for _, delivery in made):
+                self._store.db.after_commit(lambda: self._signals.notify(WAKE))
         return new
 
     def check(self, refs: tuple[str, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from flagstone.contracts.runs import ENDED, RunView
@@ -28,10 +28,17 @@ class Settler:
         self._waiting = waiting
         self._now = now
 
+    def concerned(self, events: Sequence[Event]) -> list[Event]:
+        """The events of runs that have asked for something and that end or wait now."""
+        stopped = [
+            event for event in events if event.type == "run.changed" and event.data.get("state") in (*ENDED, "waiting")
+        ]
+        asking = self._store.asking({event.subject for event in stopped})
+        return [event for event in stopped if event.subject in asking]
+
     def heard(self, event: Event) -> None:
-        """Handle an event of the outbox."""
-        if event.type == "run.changed" and event.data.get("state") in (*ENDED, "waiting"):
-            self.settle(event.subject)
+        """Handle an event of the outbox, one of those that are ``concerned``."""
+        self.settle(event.subject)
 
     def settle(self, run_id: str) -> None:
         """Bring the requests of a run in line with it."""

@@ -8,7 +8,7 @@ row of the batch, and the key of each run makes a start that is repeated harmles
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -74,11 +74,16 @@ class Driver:
                 log.exception("batch %s could not be driven and is tried again", batch_id)
         return started
 
+    def concerned(self, events: Sequence[Event]) -> list[Event]:
+        """The events of runs of batches, and of entities that were taken out of the catalog."""
+        changed = {event.subject for event in events if event.type == "run.changed"}
+        ours = {item.run_id for item in self._store.of_runs(changed)}
+        return [event for event in events if event.type == "catalog.location.withdrawn" or event.subject in ours]
+
     def heard(self, event: Event) -> None:
         """Something happened to a run, or an entity was taken out of the catalog."""
         if event.type == "run.changed":
-            item = self._store.of_run(event.subject)
-            if item is not None:
+            for item in self._store.of_runs([event.subject]):
                 self._mirror([item])
                 self.drive(item.batch_id)
         elif event.type == "catalog.location.withdrawn" and isinstance(event.data.get("entity_ref"), str):

@@ -210,7 +210,7 @@ def test_both_databases_claim_each_entity_once_and_count_by_state(database, worl
         assert [item.position for item in store.claim(made.id, 0, later, NOON)] == [0, 1, 2]
     assert store.move(members[0], ("starting",), state="running", run_id="r", run_number=1)
     assert not store.move(members[0], ("starting",), state="failed")
-    assert store.of_run("r").subject == "component:default/s0"
+    assert store.of_runs(["r"])[0].subject == "component:default/s0"
     assert store.skip_subject("component:default/s4", "gone", NOON) == [made.id]
     counts = store.counts([made.id, "none"])
     assert (counts[made.id].total, counts[made.id].queued, counts[made.id].running) == (5, 2, 1)

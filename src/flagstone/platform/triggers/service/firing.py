@@ -7,7 +7,7 @@ however many processes look at the same moment, there is one run. Only then is t
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -74,6 +74,11 @@ class Firing:
         if now - due <= GRACE or trigger.missed != "skip":
             values |= self._outcome(trigger, f"trigger:{trigger.id}:{due.isoformat()}")
         return self._store.advance(trigger.id, due, values)
+
+    def concerned(self, events: Sequence[Event]) -> list[Event]:
+        """The events of types that somebody waits for."""
+        types = self._store.waited_for()
+        return [event for event in events if event.type in types]
 
     def heard(self, event: Event) -> None:
         """Start what waits for an event. Runs that an event started start no others: that could go on for ever."""
