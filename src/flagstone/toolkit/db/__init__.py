@@ -8,7 +8,7 @@
 Dialect differences live here and nowhere else.
 """
 
-from flagstone.toolkit.db.among import among
+from flagstone.toolkit.db.among import among, among_pairs
 from flagstone.toolkit.db.claims import NameClaim
 from flagstone.toolkit.db.database import Database
 from flagstone.toolkit.db.hold import hold
@@ -28,6 +28,7 @@ __all__ = [
     "PortalDatabase",
     "UtcDateTime",
     "among",
+    "among_pairs",
     "append_lock",
     "hold",
     "insert_ignore",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, any_, bindparam
+from sqlalchemy import ARRAY, ColumnElement, Connection, any_, bindparam, func, select, tuple_
 
 
 def among(conn: Connection, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
@@ -16,3 +16,17 @@ def among(conn: Connection, column: ColumnElement[Any], values: Collection[Any])
     if conn.dialect.name == "postgresql":
         return column == any_(bindparam(None, list(values), type_=ARRAY(column.type)))
     return column.in_(list(values))
+
+
+def among_pairs(
+    conn: Connection, first: ColumnElement[Any], second: ColumnElement[Any], pairs: Sequence[tuple[Any, Any]]
+) -> ColumnElement[bool]:
+    """Whether two columns together hold one of the pairs, in a statement for this connection."""
+    both = tuple_(first, second)
+    if conn.dialect.name != "postgresql":
+        return both.in_([tuple(pair) for pair in pairs])
+    given = (
+        bindparam(None, [pair[place] for pair in pairs], type_=ARRAY(column.type))
+        for place, column in enumerate((first, second))
+    )
+    return both.in_(select(*(func.unnest(values) for values in given)))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from weakref import WeakValueDictionary
+from functools import partial
+from itertools import islice
+from threading import Event
+from typing import TypeVar
 
 from flagstone.kernel.clock import Now, utc_now
 from flagstone.kernel.errors import FlagstoneError, NotFound, Temporary
@@ -19,10 +20,13 @@ from flagstone.portal.catalog.model import Location
 from flagstone.portal.catalog.model.documents import children_of
 from flagstone.portal.catalog.model.draft import Draft
 from flagstone.portal.catalog.model.kinds import KindRegistry
+from flagstone.portal.catalog.service.ahead import Piece
 from flagstone.portal.catalog.service.declared import rules_of
-from flagstone.portal.catalog.service.documents import DocumentReader, Parsed, digest_of_bytes
-from flagstone.portal.catalog.service.parsing import Parser, Pieces
-from flagstone.portal.catalog.service.reading import Reading, listed, start_reading
+from flagstone.portal.catalog.service.documents import DocumentReader, Parsed
+from flagstone.portal.catalog.service.holding import Holding, Locks
+from flagstone.portal.catalog.service.opening import Listed, Opened, Opener
+from flagstone.portal.catalog.service.parsing import Parser
+from flagstone.portal.catalog.service.reading import Reading
 from flagstone.portal.catalog.service.source_book import SourceBook
 from flagstone.portal.catalog.service.sync import Report, Sync
 from flagstone.portal.catalog.settings import CatalogSettings
@@ -40,10 +44,10 @@ _PAUSE = 0.05
 _SETTLE_SECONDS = 10.0
 _MANY = 1_000
 """So many changes at once are told to the database's planner."""
-_SMALL = 100
-"""Files of a location that is written in one transaction."""
 _AHEAD = 64
 _FILES_AHEAD = 400
+_LISTED_AHEAD = 4_000
+"""How much of what sources have named waits to be read."""
 _FILES_TOGETHER = 160
 """Written in one transaction: others who write wait for it no longer than a moment."""
 
@@ -56,21 +60,11 @@ class _Again(Exception):
     """Files that were passed over have to be read after all."""
 
 
-@dataclass(slots=True)
-class _Open:
-    """A location on its way: what was read of it, and the answers of the parsers."""
+class _Overtaken(_Again):
+    """Somebody else has read the location meanwhile."""
 
-    location: Location
-    reading: Reading | None
-    """None: the source says that nothing has changed."""
-    version: str | None = None
-    pieces: list[tuple[set[str], Callable[[], Pieces]]] = field(default_factory=list)
-    source: EntitySource | None = None
 
-    @property
-    def files(self) -> int:
-        """How many files are read."""
-        return sum(len(paths) for paths, _ in self.pieces)
+T = TypeVar("T")
 
 
 class IngestService(SourceBook):
@@ -90,15 +84,15 @@ class IngestService(SourceBook):
         super().__init__(sources)
         self._store = store
         self._kinds = kinds
-        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
-        self._guard = threading.Lock()
-        self._pause = threading.Event()
+        self._locks = Locks()
+        self._pause = Event()
         self._ctx = ctx
         self._settings = settings
         self._rules = rules_of(settings)
         self._now = now
         self._sync = Sync(store, settings, now, self.next_read, self._named)
         self._parser = Parser(kinds, self._rules, ctx, pool)
+        self._opener = Opener(store, self, ctx, self._parser)
         self._settled = time.monotonic()
         self._stopping = False
         self._written = 0
@@ -113,15 +107,10 @@ class IngestService(SourceBook):
         With ``force`` even a source that says it has not changed is looked through; files that are the same are not
         parsed again.
         """
-        with self._lock_of(location_id):
+        with self._locks.of(location_id):
             report = self._refresh_until_done(location_id, actor=actor, force=force)
         self._settle()
         return report
-
-    def _lock_of(self, location_id: str) -> threading.Lock:
-        """Readers of one location in this process queue up; other processes are met in the database."""
-        with self._guard:
-            return self._locks.setdefault(location_id, threading.Lock())
 
     def _refresh_until_done(self, location_id: str, *, actor: str, force: bool) -> Report:
         until = time.monotonic() + _LONGEST_WAIT
@@ -133,14 +122,14 @@ class IngestService(SourceBook):
                     try:
                         with self._noting(location):
                             report = self._complete(self._open(location, force=force, trust=trust), actor)
+                    except _Overtaken:
+                        continue
                     except _Again:
                         trust = False
                         continue
                     except _Optional:
-                        return self._sync.still(location, None)
-                    if report is not None:
-                        return report
-                    continue
+                        return self._sync.still([(location, None)])[0]
+                    return report
             self._pause.wait(_PAUSE)
         raise Temporary("catalog.busy", f"The location {location_id} is being read by others all the time.")
 
@@ -169,7 +158,7 @@ class IngestService(SourceBook):
 
     def refresh_tree(self, location_id: str, *, actor: str = ACTOR, force: bool = False) -> list[Report]:
         """Read a location and all that its Location entities lead to. Raises only for the first one."""
-        with self._lock_of(location_id):
+        with self._locks.of(location_id):
             reports = [self._refresh_until_done(location_id, actor=actor, force=force)]
         seen = {location_id}
         waiting = deque(reports[0].children)
@@ -190,11 +179,8 @@ class IngestService(SourceBook):
 
     def refresh_due(self, limit: int = 20) -> int:
         """Read what is due; returns how many locations were read. Failures are noted, never raised."""
-        due = [
-            location.id
-            for location in self._store.locations.due(self._now(), limit)
-            if self._store.locations.claim(location, self.next_read(self._now()))
-        ]
+        now = self._now()
+        due = self._store.locations.take_due(now, limit, lambda: self.next_read(now))
         for _report in self._read_many(iter(due), actor=ACTOR, force=False, parsed=self._in_a_row):
             pass
         if len(due) < limit:
@@ -210,86 +196,87 @@ class IngestService(SourceBook):
 
         ``parsed``: files that were parsed right before, for whether workers are worth it.
         """
-        opened: deque[_Open] = deque()
-        origins: dict[str, str] = {}
-        more = True
-        with ExitStack() as stack:
-            while (more or opened) and not self._stopping:
-                while more and len(opened) < _AHEAD and sum(one.files for one in opened) < _FILES_AHEAD:
-                    id_ = next(ids, None)
-                    if id_ is None:
+        waiting: deque[Opened] = deque()
+        with Holding(self._locks, self._store.leases) as holding:
+            opening = self._opened(ids, holding, force=force, parsed=parsed)
+            more = True
+            while (more or waiting) and not self._stopping:
+                while more and len(waiting) < _AHEAD and sum(one.files for one in waiting) < _FILES_AHEAD:
+                    found = next(opening, None)
+                    if found is None:
                         more = False
                         break
-                    many = self._parser.are_many(parsed)
-                    found = self._open_one(id_, stack, origins, force=force, many=many)
-                    if isinstance(found, _Open):
-                        parsed += found.files
-                        self._in_a_row = parsed
-                        opened.append(found)
-                    elif found is not None:
-                        yield found
-                together = [opened.popleft()] if opened else []
-                while opened and sum(one.files for one in together) + opened[0].files <= _FILES_TOGETHER:
-                    together.append(opened.popleft())
-                yield from self._complete_many(together, actor, force=force)
-                if not opened:
-                    stack.close()
+                    waiting.append(found)
+                together = [waiting.popleft()] if waiting else []
+                while waiting and sum(one.files for one in together) + waiting[0].files <= _FILES_TOGETHER:
+                    together.append(waiting.popleft())
+                reports = self._complete_many(together, actor, force=force)
+                holding.let_go(one.location.id for one in together)
+                yield from reports
 
-    def _open_one(
-        self, id_: str, stack: ExitStack, origins: dict[str, str], *, force: bool, many: bool
-    ) -> _Open | Report | None:
-        """Read the source of a location; one that somebody else reads now is left to them."""
-        lock = self._lock_of(id_)
-        if not lock.acquire(blocking=False):
-            return None
-        stack.callback(lock.release)
-        if not stack.enter_context(self._store.leases.hold(id_)):
-            return None
-        location = self._store.locations.get(id_)
-        if location is None:
-            return None
+    def _opened(self, ids: Iterator[str], holding: Holding, *, force: bool, parsed: int) -> Iterator[Opened]:
+        """Locations that nobody else reads now, opened one after another. What cannot be read is noted."""
+        origins: dict[str, str] = {}
+        while wanted := list(islice(ids, _AHEAD)):
+            taken = holding.take(wanted)
+            known = {one.id: one for one in self._store.locations.by_ids(taken)}
+            includes = self._opener.facts(list(known.values()), origins, force=force)
+            there = deque(known[id_] for id_ in taken if id_ in origins)
+            while there:
+                looked: list[Listed | Opened] = []
+                while there and sum(found.weight for found in looked) < _LISTED_AHEAD:
+                    one = there.popleft()
+                    look = partial(self._opener.look, one, origins[one.id], includes.get(one.id, ()), force=force)
+                    looked += self._noted(one, look)
+                files = self._opener.known(looked)
+                for found in looked:
+                    many = self._parser.are_many(parsed)
+                    for opened in self._noted(found.location, partial(self._opener.open, found, files, many=many)):
+                        parsed += opened.files
+                        self._in_a_row = parsed
+                        yield opened
+
+    def _noted(self, location: Location, call: Callable[[], T]) -> list[T | Opened]:
+        """What a call gives, if it does; what it raises is noted."""
         try:
             with self._noting(location):
-                return self._open(location, force=force, trust=True, many=many, origins=origins)
+                return [call()]
         except _Optional:
-            return self._sync.still(location, None)
+            return [Opened(location, None)]
         except FlagstoneError as error:
             log.warning("the location %s cannot be read: %s", location.ref, error.message)
         except Exception:
             log.exception("the location %s cannot be read", location.ref)
-        return None
+        return []
 
-    def _complete_many(self, opened: list[_Open], actor: str, *, force: bool) -> list[Report]:
+    def _complete_many(self, opened: Sequence[Opened], actor: str, *, force: bool) -> list[Report]:
         """Write some locations in one transaction, or each in its own when one of them fails."""
-        small = [one for one in opened if not one.pieces or one.files <= _SMALL]
+        still = [one for one in opened if one.still]
+        small = [one for one in opened if not one.still and not one.big]
         reports: list[Report] = []
-        try:
-            answers = {id(one): [answer() for _paths, answer in one.pieces] for one in small}
-            for one in small:
-                one.pieces = [
-                    (paths, lambda found=found: found)  # type: ignore[misc]
-                    for (paths, _), found in zip(one.pieces, answers[id(one)], strict=True)
-                ]
-            done: list[Report] = []
-            with self._store.much(), self._sync.together():
-                for one in small:
-                    report = self._complete(one, actor)
-                    if report is None:
-                        raise _Again
-                    done.append(report)
-            reports += done
-        except Exception:  # noqa: BLE001  each of them is tried again by itself, where its fault is noted
-            small = []
-        for one in opened:
-            if one in small:
-                continue
+        alone = [one for one in opened if one.big]
+        for group, write in ((still, self._unchanged), (small, partial(self._apply, actor=actor))):
             try:
-                reports.append(self._refresh_until_done(one.location.id, actor=actor, force=force))
-            except FlagstoneError as error:
-                log.warning("the location %s cannot be read: %s", one.location.ref, error.message)
-            except Exception:
-                log.exception("the location %s cannot be read", one.location.ref)
+                reports += write(group) if group else []
+            except Exception:  # noqa: BLE001  each of them is tried again by itself, where its fault is noted
+                alone += group
+        for one in alone:
+            reports += self._complete_alone(one, actor, force=force, begun=one.big)
         return reports
+
+    def _complete_alone(self, opened: Opened, actor: str, *, force: bool, begun: bool) -> list[Report]:
+        """Write one location; unless that is ``begun`` with what was opened, it is read once more before."""
+        location = opened.location
+        try:
+            if begun:
+                with suppress(_Again), self._noting(location):
+                    return [self._complete(opened, actor)]
+            return [self._refresh_until_done(location.id, actor=actor, force=force)]
+        except FlagstoneError as error:
+            log.warning("the location %s cannot be read: %s", location.ref, error.message)
+        except Exception:
+            log.exception("the location %s cannot be read", location.ref)
+        return []
 
     def _settle(self) -> None:
         self._written += self._sync.settle(lambda: self._stopping)
@@ -371,66 +358,42 @@ class IngestService(SourceBook):
         """When to read next: the interval and up to half of it more, so that locations do not march in step."""
         return now + timedelta(seconds=self._settings.refresh_seconds * random.uniform(1.0, 1.5))  # noqa: S311  only jitter
 
-    def _open(
-        self,
-        location: Location,
-        *,
-        force: bool,
-        trust: bool,
-        many: bool = False,
-        origins: dict[str, str] | None = None,
-    ) -> _Open:
-        """Ask the source what there is, and begin to read and parse. Raises what the source raises."""
-        source = self.source(location.type)
-        version = None if force else location.version
-        if version is not None and not self._includes_unchanged(source, location):
-            version = None
-        listing, preloaded = listed(source, location.target, self._ctx, version)
-        if listing.unchanged:
-            return _Open(location, None, listing.version)
-        origin = self._store.locations.origin_of(location.id, origins)
-        reading = start_reading(
-            listing,
-            preloaded,
-            self._store.files.of(location.id),
-            origin_ref=origin,
-            signature=self._parser.signature(origin),
-            trust=trust,
+    def _open(self, location: Location, *, force: bool, trust: bool) -> Opened:
+        """Open one location by itself. Raises what the source raises."""
+        origins: dict[str, str] = {}
+        includes = self._opener.facts([location], origins, force=force)
+        found = self._opener.look(
+            location, origins.get(location.id, location.ref), includes.get(location.id, ()), force=force, trust=trust
         )
-        found = _Open(location, reading, listing.version, source=source)
-        many = many or self._parser.are_many(len(reading.to_read))
-        if len(reading.to_read) <= _SMALL:
-            files = list(reading.files(source, location, self._ctx))
-            if files:
-                answer = self._parser.submit(files, source, origin, many=many)
-                found.pieces.append(({file.path for file in files}, answer))
-        return found
+        return self._opener.open(found, self._opener.known([found]))
 
-    def _complete(self, opened: _Open, actor: str) -> Report | None:
-        location, reading, source = opened.location, opened.reading, opened.source
-        if reading is None or source is None:
-            return self._sync.still(location, opened.version)
-        if len(reading.to_read) > _SMALL:
-            return self._complete_big(location, reading, source, actor)
-        if not opened.pieces and reading.nothing and not location.held and location.state != "held":
-            return self._unchanged(location, reading)
-        with self._store.transaction():
-            drafts: list[Draft] = []
-            reading.piece = set()
-            for paths, answer in opened.pieces:
-                drafts += self._counting(location, reading, reading.merged.add(answer()))
-                reading.piece |= paths
-            report = self._sync.apply(location, reading, drafts, actor)
-        self._tell(location, report)
-        return report
+    def _complete(self, opened: Opened, actor: str) -> Report:
+        """Write what was read of one location. Raises _Again when it has to be read once more."""
+        if opened.still:
+            return self._unchanged([opened])[0]
+        if opened.big and opened.reading is not None and opened.source is not None:
+            return self._complete_big(opened.location, opened.reading, opened.source, actor)
+        return self._apply([opened], actor)[0]
 
-    def _unchanged(self, location: Location, reading: Reading) -> Report:
-        if reading.same:
-            with self._store.transaction():
-                self._store.files.put(location.id, reading.records(()))
-        return self._sync.still(location, reading.version)
+    def _unchanged(self, group: Sequence[Opened]) -> list[Report]:
+        return self._sync.still([(one.location, one.version) for one in group])
 
-    def _complete_big(self, location: Location, reading: Reading, source: EntitySource, actor: str) -> Report | None:
+    def _apply(self, group: Sequence[Opened], actor: str) -> list[Report]:
+        """Write small locations in one transaction. Raises _Again when that of one has to be read once more."""
+        pieces = [Piece(one.location.id, one.reading, one.parsed()) for one in group if one.reading is not None]
+        reports: list[Report] = []
+        with self._store.much(), self._sync.together(pieces):
+            for one, piece in zip(group, pieces, strict=True):
+                drafts = self._counting(one.location, piece.reading, piece.drafts)
+                report = self._sync.apply(one.location, piece.reading, drafts, actor)
+                if report is None:
+                    raise _Overtaken
+                reports.append(report)
+        for one, report in zip(group, reports, strict=True):
+            self._tell(one.location, report)
+        return reports
+
+    def _complete_big(self, location: Location, reading: Reading, source: EntitySource, actor: str) -> Report:
         files = reading.files(source, location, self._ctx)
         for pieces in self._parser.parse(files, source, reading.origin_ref, many=True):
             if self._stopping:
@@ -438,21 +401,23 @@ class IngestService(SourceBook):
             drafts = self._counting(location, reading, reading.merged.add(pieces))
             reading.piece = {file.path for file, _ in pieces}
             if not self._sync.put(location, reading, drafts, actor):
-                return None
+                raise _Overtaken
         reading.piece = set()
         if not self._sync.put(location, reading, (), actor):
-            return None
+            raise _Overtaken
         report = self._sync.finish(location, reading, actor)
+        if report is None:
+            raise _Overtaken
         self._tell(location, report)
         return report
 
-    def _counting(self, location: Location, reading: Reading, drafts: list[Draft]) -> list[Draft]:
+    def _counting(self, location: Location, reading: Reading, drafts: Sequence[Draft]) -> Sequence[Draft]:
         """Leave out what a file that was passed over declares, too: the first one in order keeps the name."""
         if not reading.skipped or not drafts:
             return drafts
         same = {path for path in reading.known if path not in reading.stamps}
         looked_at = ({entry.path for entry in reading.to_read} - same) | reading.gone
-        stored = self._store.writer.of_refs([draft.ref for draft in drafts])
+        stored = self._sync.stored(drafts)
         counting = []
         for draft in drafts:
             other = stored.get(draft.ref)
@@ -466,10 +431,9 @@ class IngestService(SourceBook):
                 raise _Again
         return counting
 
-    def _tell(self, location: Location, report: Report | None) -> None:
-        if report is not None:
-            self._written += report.created + report.changed + report.removed
-        if report is not None and (report.created or report.changed or report.removed or report.problems):
+    def _tell(self, location: Location, report: Report) -> None:
+        self._written += report.created + report.changed + report.removed
+        if report.created or report.changed or report.removed or report.problems:
             log.info(
                 "read %s: %d created, %d changed, %d removed, %d problems",
                 location.ref,
@@ -478,13 +442,3 @@ class IngestService(SourceBook):
                 report.removed,
                 report.problems,
             )
-
-    def _includes_unchanged(self, source: EntitySource, location: Location) -> bool:
-        for base, path, digest in self._store.locations.includes(location.id):
-            try:
-                content = source.read_beside(base, path, self._ctx)
-            except FlagstoneError:
-                return False
-            if digest_of_bytes(content) != digest:
-                return False
-        return True

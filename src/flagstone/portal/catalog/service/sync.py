@@ -19,6 +19,7 @@ from flagstone.kernel.errors import Problem
 from flagstone.kernel.ids import new_id
 from flagstone.portal.catalog.model import Held, Location
 from flagstone.portal.catalog.model.draft import Draft
+from flagstone.portal.catalog.service.ahead import Piece
 from flagstone.portal.catalog.service.documents import Child, Found
 from flagstone.portal.catalog.service.reading import Reading
 from flagstone.portal.catalog.service.together import Together
@@ -65,9 +66,13 @@ class Sync:
         self._named = named
         self._together = Together(store)
 
-    def together(self) -> AbstractContextManager[None]:
-        """What is written in this block, in one transaction, is written at its end, all at once."""
-        return self._together.gathering()
+    def together(self, pieces: Sequence[Piece]) -> AbstractContextManager[None]:
+        """Pieces that are written in this block, in one transaction, are read ahead and written at its end."""
+        return self._together.gathering(pieces, self._now())
+
+    def stored(self, drafts: Sequence[Draft]) -> dict[str, Stored]:
+        """What is stored under the names of drafts that are about to be written, by ref."""
+        return self._together.of_drafts(drafts)
 
     def apply(self, seen: Location, reading: Reading, drafts: Sequence[Draft], actor: str) -> Report | None:
         """Write what was read when the location was as ``seen``; None when somebody else was quicker."""
@@ -79,17 +84,18 @@ class Sync:
     def put(self, seen: Location, reading: Reading, drafts: Sequence[Draft], actor: str) -> bool:
         """Write a piece: nothing is removed. False when somebody else was quicker."""
         now = self._now()
+        together = self._together
         with self._store.much():
-            self._store.lock()
-            location = self._store.locations.get(seen.id)
+            together.lock()
+            location = together.location(seen.id)
             if location is None or location.generation != seen.generation:
                 return False
-            if self._together.holds([draft.ref for draft in drafts]):
-                self._together.write()
+            if together.holds([draft.ref for draft in drafts]):
+                together.write()
             writer = self._store.writer
-            before = writer.of_paths(location.id, reading.piece)
+            before = together.of_paths(location.id, reading.piece)
             reading.missing |= before.keys() - {draft.ref for draft in drafts}
-            known = writer.of_refs([draft.ref for draft in drafts if draft.ref not in before])
+            known = together.of_drafts([draft for draft in drafts if draft.ref not in before])
             before |= {ref: stored for ref, stored in known.items() if stored.location_id == location.id}
             elsewhere = {ref: stored for ref, stored in known.items() if stored.location_id != location.id}
             counts, own, touched, conflicts = self._put(location, drafts, before, elsewhere, actor, now)
@@ -97,8 +103,7 @@ class Sync:
             reading.changed += counts[1]
             reading.conflicts += conflicts
             reading.merged.unclean |= {draft.source_path for draft in drafts if draft.ref in elsewhere}
-            self._together.put_files(location.id, reading.records(drafts))
-            self._store.files.forget(location.id, reading.piece & reading.merged.unclean)
+            together.put_files(location.id, reading.records(drafts), reading.piece & reading.merged.unclean)
             if own:
                 writer.stitch(own.keys(), own)
                 writer.defer(touched - own.keys())
@@ -110,58 +115,81 @@ class Sync:
         now = self._now()
         parsed = reading.merged.parsed
         with self._store.much():
-            self._store.lock()
-            location = self._store.locations.get(seen.id)
+            self._together.lock()
+            location = self._together.location(seen.id)
             if location is None or location.generation != seen.generation:
                 return None
-            children = self._add_children(location, parsed.children, now)
-            gone, gone_locations, dropped = self._gone(location, reading, children)
+            children, linked = self._add_children(location, parsed.children, now)
+            gone, gone_locations, dropped = self._gone(location, reading, children, linked)
             held = self._guard(location, gone)
             affected: set[str] = set()
             if held is None:
                 affected = self._remove(location, gone, gone_locations, actor, now)
-                self._store.files.forget(location.id, reading.gone)
+                self._store.files.forget([(location.id, path) for path in reading.gone])
                 if not parsed.keep_children:
-                    kept = self._store.locations.children(location.id) - dropped if reading.delta else children
-                    self._store.locations.link(location.id, kept)
+                    kept = linked - dropped if reading.delta else children
+                    self._store.locations.unlink(location.id, linked - kept)
             removed = gone if held is None else []
             held = held or (location.held if is_dropped(location) else None)
             problems = [*parsed.problems, *reading.conflicts, *_held_problem(held, location)]
-            if problems:
-                self._together.write()
+            self._tell_problems(location, reading, problems, affected, now, removed=bool(removed))
+            self._finish(location, reading, held, now)
+            if not _as_told(location):
+                self._together.tell_origin(location.id)
+        return Report(reading.created, reading.changed, len(removed), len(problems), held, tuple(sorted(children)))
+
+    def _tell_problems(
+        self,
+        location: Location,
+        reading: Reading,
+        problems: Sequence[Found],
+        affected: set[str],
+        now: datetime,
+        *,
+        removed: bool,
+    ) -> None:
+        told: set[str] = set()
+        if problems:
+            self._together.write()
+        if problems or not self._together.untroubled(location.id):
             told = self._store.records.replace_problems(
                 location.id,
                 [_row(found, location.id, now) for found in problems],
                 only_files=reading.names if reading.delta else None,
             )
-            changed = self._store.writer.stitch(told, {})
-            self._store.writer.defer(affected - told)
-            if changed or removed:
-                self._store.changed()
-            self._finish(location, reading, held, now)
-            self._store.locations.tell_origin(location.id)
-        return Report(reading.created, reading.changed, len(removed), len(problems), held, tuple(sorted(children)))
+        changed = self._store.writer.stitch(told, {})
+        self._store.writer.defer(affected - told)
+        if changed or removed:
+            self._store.changed()
 
-    def still(self, seen: Location, version: str | None) -> Report:
-        """Note that a source has not changed."""
+    def still(self, seen: Sequence[tuple[Location, str | None]]) -> list[Report]:
+        """Note that sources have not changed, with the versions that they name now.
+
+        What another server has written of a location since it was looked at stays.
+        """
         now = self._now()
         with self._store.transaction():
             values = {
-                "state": "held" if seen.held else "ok",
-                "version": version,
-                "read_at": now,
-                "attempted_at": now,
-                "failures": 0,
-                "error": None,
-                "hint": None,
-                "next_read_at": self._next_read(now),
+                location.id: {
+                    "state": "held" if location.held else "ok",
+                    "version": version,
+                    "read_at": now,
+                    "attempted_at": now,
+                    "failures": 0,
+                    "error": None,
+                    "hint": None,
+                    "next_read_at": self._next_read(now),
+                }
+                for location, version in seen
             }
-            self._store.locations.finish(seen.id, values)
-            if seen.state == "failed" or seen.error is not None:
-                self._store.records.drop_problem(seen.id, "catalog.source_failed")
-            if seen.origin != "child":
-                self._store.locations.tell_origin(seen.id)
-        return Report(unchanged=True, children=tuple(sorted(self._store.locations.children(seen.id))))
+            self._store.locations.finish_many(values, read={location.id: location.generation for location, _ in seen})
+            for location, _ in seen:
+                if location.state == "failed" or location.error is not None:
+                    self._store.records.drop_problem(location.id, "catalog.source_failed")
+                if not _as_told(location):
+                    self._store.locations.tell_origin(location.id)
+            children = self._store.locations.children_of(values.keys())
+        return [Report(unchanged=True, children=tuple(sorted(children[location.id]))) for location, _ in seen]
 
     def failed(self, seen: Location, code: str, message: str, hint: str | None) -> None:
         """Note that a source could not be read. What was read from it before stays."""
@@ -218,26 +246,23 @@ class Sync:
             total += changed
         return total
 
-    def _add_children(self, location: Location, children: Sequence[Child], now: datetime) -> set[str]:
-        ids: set[str] = set()
-        for child in children:
-            found, _new = self._store.locations.add(
-                child.type, child.target, origin="child", actor=location.ref, now=now, presence=child.presence
-            )
-            ids.add(found.id)
-        ids.discard(location.id)
-        self._store.locations.link(location.id, ids | self._store.locations.children(location.id))
-        return ids
+    def _add_children(self, location: Location, children: Sequence[Child], now: datetime) -> tuple[set[str], set[str]]:
+        """Ids of the locations that the files name now, and of all that the location leads to until some go."""
+        linked = self._together.linked(location.id)
+        ids = self._together.children(location, children, now) - {location.id}
+        if ids - linked:
+            self._together.link(location.id, ids - linked)
+        return ids, linked | ids
 
     def _gone(
-        self, location: Location, reading: Reading, children: set[str]
+        self, location: Location, reading: Reading, children: set[str], linked: set[str]
     ) -> tuple[list[Stored], set[str], set[str]]:
         """Entities, locations that nothing leads to any more, and the links to children that end."""
         parsed = reading.merged.parsed
         if reading.missing or reading.gone:
             self._together.write()
         candidates = self._store.writer.of_refs(reading.missing - reading.merged.seen.keys())
-        candidates |= self._store.writer.of_paths(location.id, reading.gone)
+        candidates |= self._store.writer.of_paths([(location.id, path) for path in reading.gone])
         gone = [
             stored
             for ref, stored in candidates.items()
@@ -247,7 +272,7 @@ class Sync:
             and stored.source_path not in parsed.kept_paths
             and not parsed.keep_all
         ]
-        links = set() if parsed.keep_children else self._store.locations.children(location.id) - children
+        links = set() if parsed.keep_children else linked - children
         if links and reading.delta:
             # A delta names only what changed: what the other files name is asked of the catalog.
             self._together.write()
@@ -277,6 +302,8 @@ class Sync:
     def _remove(
         self, location: Location, gone: Sequence[Stored], gone_locations: set[str], actor: str, now: datetime
     ) -> set[str]:
+        if gone or gone_locations:
+            self._together.forget()
         affected = self._store.writer.remove(gone, actor=actor, now=now, source=location.ref)
         if gone_locations:
             self._store.locations.delete(gone_locations)
@@ -315,6 +342,8 @@ class Sync:
         if changed:
             touched |= writer.change(changed, location.id, actor=actor, now=now)
         writer.touch(moved)
+        if changed or moved:
+            self._together.forget()
         own = {draft.ref: draft for draft, _ in changed}
         return (len(new), len(changed)), own, touched, conflicts
 
@@ -337,7 +366,7 @@ class Sync:
             values["held"] = _held_values(held)
             # Read whole again next time: the answer may have been given, or the files mended.
             values["version"] = None
-        self._store.locations.finish(location.id, values)
+        self._together.finish(location.id, values)
 
 
 def _moved(draft: Draft, stored: Stored) -> bool:
@@ -363,6 +392,11 @@ def is_dropped(location: Location) -> bool:
 
 
 _DROPPED = "dropped-"
+
+
+def _as_told(location: Location) -> bool:
+    """Whether the entity that stands for a location, if any, shows what is known of it once it has been read."""
+    return location.origin == "child" or (location.state in ("ok", "held") and location.error is None)
 
 
 def _held_values(held: Held) -> dict[str, Any]:

@@ -8,7 +8,8 @@ by another since. With SQLite there is one server, and nothing to agree about.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
@@ -17,7 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from flagstone.toolkit.db import PortalDatabase
 
 _CLASS = 7_070_072
-_KEY = "SELECT {call}(:class, hashtext(current_schema() || :id))"
+_KEY = "(:class, hashtext(current_schema() || id)) FROM unnest(CAST(:ids AS text[])) AS id"
+_TAKE = text(f"SELECT id, pg_try_advisory_lock{_KEY}")
+_GIVE_BACK = text(f"SELECT pg_advisory_unlock{_KEY}")
 
 
 class Leases:
@@ -27,52 +30,54 @@ class Leases:
         self._db = db
         self._lock = threading.Lock()
         self._connection: Connection | None = None
-        self._held: set[str] = set()
+        self._held: Counter[str] = Counter()
+        """How often each was taken: a session has to give a lock back as often as it took it."""
 
     @contextmanager
     def hold(self, location_id: str) -> Iterator[bool]:
         """Hold the lease of a location; False when another server has it."""
-        if self._db.is_sqlite:
-            yield True
-            return
-        held = self._acquire(location_id)
+        held = self.take([location_id])
         try:
-            yield held
+            yield bool(held)
         finally:
-            if held:
-                self._release(location_id)
+            self.give_back(held)
 
-    def _acquire(self, location_id: str) -> bool:
+    def take(self, location_ids: Collection[str]) -> set[str]:
+        """Take the leases of locations. Returns those that no other server has; they have to be given back."""
+        if self._db.is_sqlite or not location_ids:
+            return set(location_ids)
         with self._lock:
             if self._connection is None:
                 self._connection = self._db.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            statement = text(_KEY.format(call="pg_try_advisory_lock"))
             try:
-                held = bool(self._connection.execute(statement, {"class": _CLASS, "id": location_id}).scalar())
+                answers = self._connection.execute(_TAKE, {"class": _CLASS, "ids": sorted(location_ids)}).all()
             except DBAPIError:
                 self._drop()
                 raise
-            if held:
-                self._held.add(location_id)
-            elif not self._held:
-                self._give_back()
+            held = {str(id_) for id_, taken in answers if taken}
+            self._held.update(held)
+            if not self._held:
+                self._end()
             return held
 
-    def _release(self, location_id: str) -> None:
+    def give_back(self, location_ids: Collection[str]) -> None:
+        """Give leases back. Those that went with their connection are gone already."""
+        if self._db.is_sqlite or not location_ids:
+            return
         with self._lock:
-            self._held.discard(location_id)
+            held = sorted(id_ for id_ in location_ids if self._held[id_] > 0)
+            self._held -= Counter(dict.fromkeys(location_ids, 1))
             if self._connection is None:
                 return
             try:
-                statement = text(_KEY.format(call="pg_advisory_unlock"))
-                self._connection.execute(statement, {"class": _CLASS, "id": location_id})
+                self._connection.execute(_GIVE_BACK, {"class": _CLASS, "ids": held})
             except DBAPIError:
                 self._drop()
                 return
             if not self._held:
-                self._give_back()
+                self._end()
 
-    def _give_back(self) -> None:
+    def _end(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

@@ -28,19 +28,11 @@ from flagstone.portal.catalog.model.predicates import All, AnyOf, Has, Not, Pred
 from flagstone.portal.catalog.store import origins
 from flagstone.portal.catalog.store.reading import chunks
 from flagstone.portal.catalog.store.tables import entities, location_links, locations
-from flagstone.toolkit.db import PortalDatabase
+from flagstone.toolkit.db import PortalDatabase, among
 
-_WITH_PARENT = select(
-    locations.c.type,
-    locations.c.target,
-    locations.c.origin,
-    select(func.min(location_links.c.parent_id))
-    .where(location_links.c.child_id == locations.c.id)
-    .scalar_subquery()
-    .label("parent"),
-).where(locations.c.id == bindparam("id"))
-
-
+_PARENT = (
+    select(func.min(location_links.c.parent_id)).where(location_links.c.child_id == locations.c.id).scalar_subquery()
+)
 _COUNT = select(func.count()).where(entities.c.location_id == locations.c.id).scalar_subquery().label("entities")
 _BY_ID = select(locations, _COUNT).where(locations.c.id == bindparam("id"))
 
@@ -51,29 +43,44 @@ class LocationTree:
     def __init__(self, db: PortalDatabase) -> None:
         self._db = db
 
-    def origin_of(self, id_: str, known: dict[str, str] | None = None) -> str:
-        """``type:target`` of the location of its own that leads to this one.
+    def origin_of(self, id_: str) -> str:
+        """``type:target`` of the location of its own that leads to this one."""
+        return self.origins_of([id_], {})[id_]
 
-        ``known``: what was found of others just before, by id; what is found now is added. Siblings share a parent.
-        """
-        known = {} if known is None else known
-        seen: list[str] = []
+    def origins_of(self, ids: Collection[str], known: dict[str, str]) -> dict[str, str]:
+        """The same of many, by id, added to what is ``known`` of others already: siblings share a parent."""
+        above: dict[str, str | None] = {}
+        names: dict[str, str] = {}
+        waiting = set(ids) - known.keys()
+        asked = set(waiting)
         with self._db.read() as conn:
-            while id_ not in known:
-                row = conn.execute(_WITH_PARENT, {"id": id_}).one()
-                seen.append(id_)
-                if row.origin != "child" or row.parent is None or row.parent in seen:
-                    known[id_] = f"{row.type}:{row.target}"
-                else:
-                    id_ = row.parent
-        known |= dict.fromkeys(seen, known[id_])
-        return known[id_]
+            while waiting:
+                statement = select(locations.c.id, locations.c.type, locations.c.target, locations.c.origin, _PARENT)
+                for part in chunks(sorted(waiting)):
+                    for id_, type_, target, origin, parent in conn.execute(
+                        statement.where(among(conn, locations.c.id, part))
+                    ):
+                        names[id_] = f"{type_}:{target}"
+                        above[id_] = parent if origin == "child" else None
+                waiting = {up for up in above.values() if up is not None} - asked - known.keys()
+                asked |= waiting
+        for id_ in names.keys() & set(ids):
+            known[id_] = _top(id_, above, names, known)
+        return known
 
     def children(self, id_: str) -> set[str]:
         """Ids of the locations that its Location entities name."""
+        return self.children_of([id_])[id_]
+
+    def children_of(self, ids: Collection[str]) -> dict[str, set[str]]:
+        """The same of many, by id."""
+        found: dict[str, set[str]] = {id_: set() for id_ in ids}
         with self._db.read() as conn:
-            found = conn.execute(select(location_links.c.child_id).where(location_links.c.parent_id == id_))
-            return set(found.scalars())
+            for part in chunks(sorted(ids)):
+                where = among(conn, location_links.c.parent_id, part)
+                for link in conn.execute(select(location_links).where(where)):
+                    found[link.parent_id].add(link.child_id)
+        return found
 
     def unreachable(
         self, *, without_links: Collection[tuple[str, str]] = (), without: Collection[str] = ()
@@ -186,17 +193,6 @@ class LocationReader(LocationTree):
             )
             return {(row.type, row.target): row.id for row in rows}
 
-    def due(self, now: datetime, limit: int) -> list[Location]:
-        """Locations whose time has come, longest waiting first."""
-        statement = (
-            select(locations, _COUNT)
-            .where(locations.c.next_read_at <= now)
-            .order_by(locations.c.next_read_at)
-            .limit(limit)
-        )
-        with self._db.read() as conn:
-            return [_location(row) for row in conn.execute(statement)]
-
     def next_due(self) -> datetime | None:
         """When the next location is due."""
         with self._db.read() as conn:
@@ -213,11 +209,15 @@ class LocationReader(LocationTree):
         with self._db.read() as conn:
             return conn.execute(select(locations.c.generation).where(locations.c.id == id_)).scalar()
 
-    def includes(self, id_: str) -> list[tuple[str, str, str]]:
-        """(file, path beside it, digest) of what the last read took in beside the entity files."""
+    def includes(self, ids: Collection[str]) -> dict[str, list[tuple[str, str, str]]]:
+        """(file, path beside it, digest) of what the last reads took in beside the entity files, by location."""
+        statement = select(locations.c.id, locations.c.includes).where(locations.c.includes.is_not(None))
+        found: dict[str, list[tuple[str, str, str]]] = {}
         with self._db.read() as conn:
-            found = conn.execute(select(locations.c.includes).where(locations.c.id == id_)).scalar()
-        return [(item[0], item[1], item[2]) for item in found or ()]
+            for part in chunks(sorted(ids)):
+                for id_, items in conn.execute(statement.where(among(conn, locations.c.id, part))):
+                    found[id_] = [(item[0], item[1], item[2]) for item in items or ()]
+        return found
 
     def registered(self, origins_: Collection[str]) -> list[tuple[str, str, str, str]]:
         """(id, type, target, ref of the entity that stands for it) of the locations of some origins, by id."""
@@ -257,14 +257,29 @@ class LocationReader(LocationTree):
             statement = select(entities.c.ref).where(entities.c.location_id == origins.PREFIX + id_)
             return conn.execute(statement).scalar()
 
-    def by_ids(self, ids: Collection[str]) -> Sequence[Location]:
-        """Locations by id."""
+    def by_ids(self, ids: Collection[str], *, hold: bool = False) -> Sequence[Location]:
+        """Locations by id. ``hold``: nobody else changes them until the current transaction ends."""
         found: list[Location] = []
+        # Held in one order by everybody, so that nobody waits for somebody who waits.
+        statement = select(locations, _COUNT).order_by(locations.c.id)
+        if hold:
+            statement = statement.with_for_update(of=locations)
         with self._db.read() as conn:
             for part in chunks(sorted(ids)):
-                rows = conn.execute(select(locations, _COUNT).where(locations.c.id.in_(part)))
-                found += [_location(row) for row in rows]
+                found += [_location(row) for row in conn.execute(statement.where(among(conn, locations.c.id, part)))]
         return found
+
+
+def _top(id_: str, above: dict[str, str | None], names: dict[str, str], known: dict[str, str]) -> str:
+    """The name of the first location of its own above one; of the last before a circle closes, if there is none."""
+    seen: set[str] = set()
+    while id_ not in known:
+        seen.add(id_)
+        up = above.get(id_)
+        if up is None or up in seen or (up not in names and up not in known):
+            return names[id_]
+        id_ = up
+    return known[id_]
 
 
 def _location(row: Row[Any]) -> Location:

@@ -11,8 +11,9 @@ from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select
 
 from flagstone.kernel.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from flagstone.portal.catalog.model import CatalogProblem, Change
+from flagstone.portal.catalog.store.reading import chunks
 from flagstone.portal.catalog.store.tables import documents, entities, history, locations, problems, stars
-from flagstone.toolkit.db import PortalDatabase, insert_ignore
+from flagstone.toolkit.db import PortalDatabase, among, insert_ignore
 
 # Every page of an entity asks these, so they are made once.
 _PROBLEMS = (
@@ -51,6 +52,15 @@ class RecordStore:
             if rows:
                 conn.execute(insert(problems), list(rows))
         return {str(ref) for ref in touched} | {str(row["entity_ref"]) for row in rows if row.get("entity_ref")}
+
+    def troubled(self, location_ids: Collection[str]) -> set[str]:
+        """Those of some locations that have problems."""
+        found: set[str] = set()
+        with self._db.read() as conn:
+            for part in chunks(sorted(location_ids)):
+                where = among(conn, problems.c.location_id, part)
+                found |= set(conn.execute(select(problems.c.location_id).where(where).distinct()).scalars())
+        return found
 
     def put_problem(self, row: dict[str, Any]) -> None:
         """Add a problem of a location in the place of the one with the same code; the others stay."""

@@ -18,7 +18,7 @@ from flagstone.portal.catalog.model.search_rows import uid_row
 from flagstone.portal.catalog.store.bulk import insert_rows, update_rows
 from flagstone.portal.catalog.store.reading import chunks
 from flagstone.portal.catalog.store.tables import documents, entities, history, problems, relations, search, unstitched
-from flagstone.toolkit.db import PortalDatabase, among, insert_ignore
+from flagstone.toolkit.db import PortalDatabase, among, among_pairs, insert_ignore
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,13 @@ class EntityWriter:
                 found |= {row.ref: Stored(*row) for row in rows}
         return found
 
-    def of_paths(self, location_id: str, paths: Collection[str]) -> dict[str, Stored]:
-        """What is stored from some files of a location, by ref."""
+    def of_paths(self, paths: Collection[tuple[str, str]]) -> dict[str, Stored]:
+        """What is stored from some files, given by location and path, by ref."""
         found: dict[str, Stored] = {}
         with self._db.read() as conn:
             for part in chunks(sorted(paths)):
-                where = (entities.c.location_id == location_id, among(conn, entities.c.source_path, part))
-                found |= {row.ref: Stored(*row) for row in conn.execute(select(*_STORED).where(*where))}
+                where = among_pairs(conn, entities.c.location_id, entities.c.source_path, part)
+                found |= {row.ref: Stored(*row) for row in conn.execute(select(*_STORED).where(where))}
         return found
 
     def count_of(self, location_id: str) -> int:
