@@ -156,6 +156,13 @@ def in_names(predicate: Predicate, *, walk: bool) -> bool:
     return walk or (len(parts) == len(predicate.parts) and set(parts) <= {"kind", "spec.type", "spec.lifecycle"})
 
 
+def in_columns(predicate: Predicate) -> bool:
+    """Whether columns of the entities themselves tell who matches, so that one plan fits whatever the values are."""
+    if isinstance(predicate, All):
+        return all(in_columns(part) for part in predicate.parts)
+    return isinstance(predicate, Has) and bool(predicate.values) and _column(predicate) is not None
+
+
 def with_lifecycles(predicate: Predicate) -> bool:
     """Whether every entity of a predicate has a lifecycle that is a text."""
     kinds = kinds_of(predicate)

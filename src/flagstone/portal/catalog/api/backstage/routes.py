@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from flagstone.kernel.actor import Principal
 from flagstone.portal.catalog.api.backstage.answers import Answers
 from flagstone.portal.catalog.api.backstage.description import DESCRIPTIONS
+from flagstone.portal.catalog.api.backstage.memory import Memory
 from flagstone.portal.catalog.api.backstage.parameters import Body, Parameters, bad
 from flagstone.portal.catalog.service.backstage import (
     BackstageLocations,
@@ -24,16 +24,11 @@ from flagstone.portal.catalog.service.backstage import (
     BackstageUnprocessed,
     BackstageValidation,
 )
-from flagstone.portal.catalog.service.backstage.cache import RevisionCache
 from flagstone.sdk.guards import Guard, permit
 
-_JSON = b"application/json; charset=utf-8"
 _MAX_BODY = 1_000_000
-_CACHE_BYTES = 6_000_000
 
 Endpoint = Callable[[Request, Principal], Awaitable[Response]]
-Cached = tuple[bytes, tuple[tuple[bytes, bytes], ...], bytes]
-"""Body, headers, ETag (empty: none)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,77 +58,10 @@ class _DirectRoute(APIRoute):
         return handle
 
 
-class _Raw(Response):
-    """An answer whose headers are known as bytes."""
-
-    def __init__(self, body: bytes, headers: tuple[tuple[bytes, bytes], ...], status: int = 200) -> None:
-        self.status_code = status
-        self.body = body
-        self.background = None
-        self.raw_headers = [*headers]
-
-
-class _Memory:
-    """Answers that depend on the catalog's revision alone: every reader may see everything."""
-
-    def __init__(self, reads: BackstageReads) -> None:
-        self._reads = reads
-        self._cache: RevisionCache[Cached] = RevisionCache(_CACHE_BYTES)
-
-    async def answer(
-        self, request: Request, make: Callable[[], tuple[str, dict[str, str]]], body: bytes = b"", *, pool: bool = False
-    ) -> Response:
-        """The remembered answer, or what ``make`` says now."""
-        self._reads.adopt()
-        scope = request.scope
-        revision = self._reads.revision()
-
-        def now() -> tuple[str, dict[str, str]]:
-            with self._reads.at(revision):
-                return make()
-
-        key = (scope.get("raw_path") or scope["path"], scope["query_string"], body)
-        found = self._cache.get(revision, key)
-        if found is None:
-            text, extra = await run_in_threadpool(now) if pool else now()
-            found = _encoded(text, extra, tagged=scope["method"] == "GET")
-            self._cache.put(revision, key, found, len(found[0]) + len(key[0]) + len(key[1]) + len(body))
-        return _sent(request, found)
-
-    async def one(self, request: Request, make: Callable[[], str]) -> Response:
-        """The answer about a single document: remembered only where asking for the revision costs less."""
-        if not self._reads.far:
-            return await self.answer(request, lambda: (make(), {}))
-        self._reads.adopt()
-        return _sent(request, _encoded(make(), {}, tagged=True))
-
-
-def _sent(request: Request, found: Cached) -> Response:
-    content, headers, tag = found
-    for name, value in request.scope["headers"]:
-        if name == b"if-none-match" and tag and tag in value:
-            return _Raw(b"", ((b"etag", tag),), 304)
-    return _Raw(content, headers)
-
-
-def _encoded(text: str, extra: dict[str, str], *, tagged: bool) -> Cached:
-    content = text.encode()
-    headers = [
-        (b"content-type", _JSON),
-        (b"content-length", str(len(content)).encode()),
-        *((name.encode(), value.encode("latin-1", "replace")) for name, value in extra.items()),
-    ]
-    tag = b""
-    if tagged:
-        tag = f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'.encode()
-        headers.append((b"etag", tag))
-    return content, tuple(headers), tag
-
-
 def router(services: BackstageServices) -> APIRouter:
     """All routes under ``/api/catalog``."""
     api = APIRouter(prefix="/api/catalog", tags=["backstage"], route_class=_DirectRoute, include_in_schema=False)
-    answers, memory = Answers(services.reads, services.locations), _Memory(services.reads)
+    answers, memory = Answers(services.reads, services.locations), Memory(services.reads)
     _reads(api, services, answers, memory)
     _one_entity(api, services, answers, memory)
     _locations(api, services)
@@ -153,7 +81,7 @@ def _add(api: APIRouter, method: str, path: str, permission: str, endpoint: Endp
     )
 
 
-def _reads(api: APIRouter, services: BackstageServices, answers: Answers, memory: _Memory) -> None:
+def _reads(api: APIRouter, services: BackstageServices, answers: Answers, memory: Memory) -> None:
     read, soon = "catalog.entity.read", services.reads.soon
 
     async def entities(request: Request, principal: Principal) -> Response:
@@ -165,13 +93,13 @@ def _reads(api: APIRouter, services: BackstageServices, answers: Answers, memory
 
     async def query(request: Request, principal: Principal) -> Response:
         asked = answers.query_of(request.scope["query_string"])
-        return await memory.answer(request, lambda: answers.queried(*asked), pool=not soon(asked[0]))
+        return await memory.answer(request, lambda: answers.queried(*asked), own=not soon(asked[0]))
 
     async def post_query(request: Request, principal: Principal) -> Response:
         body = await _body(request)
         Parameters(request.scope["query_string"], ())
         asked = answers.query_in(Body(body))
-        return await memory.answer(request, lambda: answers.queried(*asked), body, pool=not soon(asked[0]))
+        return await memory.answer(request, lambda: answers.queried(*asked), body, own=not soon(asked[0]))
 
     async def by_refs(request: Request, principal: Principal) -> Response:
         body = await _body(request)
@@ -193,13 +121,13 @@ def _reads(api: APIRouter, services: BackstageServices, answers: Answers, memory
     _add(api, "POST", "/entity-facets", read, post_facets)
 
 
-def _one_entity(api: APIRouter, services: BackstageServices, answers: Answers, memory: _Memory) -> None:
+def _one_entity(api: APIRouter, services: BackstageServices, answers: Answers, memory: Memory) -> None:
     read, name = "catalog.entity.read", "/entities/by-name/{kind}/{namespace}/{name}"
 
     async def by_name(request: Request, principal: Principal) -> Response:
         parts = request.path_params
-        return await memory.one(
-            request, lambda: services.reads.by_name(parts["kind"], parts["namespace"], parts["name"])
+        return await memory.answer(
+            request, lambda: (services.reads.by_name(parts["kind"], parts["namespace"], parts["name"]), {})
         )
 
     async def ancestry(request: Request, principal: Principal) -> Response:
@@ -208,7 +136,7 @@ def _one_entity(api: APIRouter, services: BackstageServices, answers: Answers, m
         return _json_text(await run_in_threadpool(answers.ancestry, ref))
 
     async def by_uid(request: Request, principal: Principal) -> Response:
-        return await memory.one(request, lambda: services.reads.by_uid(request.path_params["uid"]))
+        return await memory.answer(request, lambda: (services.reads.by_uid(request.path_params["uid"]), {}))
 
     async def delete(request: Request, principal: Principal) -> Response:
         await run_in_threadpool(services.locations.delete, principal, request.path_params["uid"])

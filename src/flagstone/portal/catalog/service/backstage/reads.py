@@ -18,6 +18,7 @@ from flagstone.portal.catalog.model.predicates import (
     parse_query,
 )
 from flagstone.portal.catalog.service.backstage.cache import RevisionCache
+from flagstone.portal.catalog.service.backstage.kept import KeptDocuments
 from flagstone.portal.catalog.store import CatalogStore
 from flagstone.portal.catalog.store.backstage import Found, Selection
 from flagstone.portal.catalog.store.predicates import kinds_of
@@ -48,6 +49,7 @@ class BackstageReads:
     def __init__(self, store: CatalogStore) -> None:
         self._store = store
         self._reader = store.backstage
+        self._kept = KeptDocuments(store.backstage)
         self._counts: RevisionCache[int] = RevisionCache(_COUNTS_BYTES)
         self._mixed: RevisionCache[tuple[frozenset[str] | None]] = RevisionCache(_COUNTS_BYTES)
         self._displaying: RevisionCache[frozenset[str]] = RevisionCache(_COUNTS_BYTES)
@@ -76,7 +78,7 @@ class BackstageReads:
 
     def by_name(self, kind: str, namespace: str, name: str) -> str:
         """One document, whatever the case of its ref. Raises NotFound (``catalog.no_entity``)."""
-        found = self._reader.body_of_ref(clean(f"{kind}:{namespace}/{name}"))
+        found = self._kept.one(clean(f"{kind}:{namespace}/{name}"))
         if found is None:
             raise NotFound(
                 "catalog.no_entity",
@@ -96,7 +98,7 @@ class BackstageReads:
         wanted = list(dict.fromkeys(refs))
         if "\0" in "".join(wanted):
             wanted = [ref for ref in wanted if "\0" not in ref]
-        found = self._reader.bodies(wanted, predicate)
+        found = self._kept.many(wanted) if predicate == EVERYTHING else self._reader.bodies(wanted, predicate)
         return [*map(found.get, refs)]
 
     def facets(self, keys: Sequence[str], predicate: Predicate) -> dict[str, Facet]:
@@ -138,7 +140,7 @@ class BackstageReads:
         if wanted.term is not None and not self._reader.far:
             wanted = replace(wanted, displayed=self._displayed(wanted.predicate))
         if wanted.term is not None and cursor is None and offset == 0 and 0 < limit <= _MAX_PAGE:
-            rows, expected = self._reader.first(wanted, limit + 1)
+            rows, expected = self._first(wanted, limit + 1)
             total = expected if counted else 0
             return _page(question, rows[:limit], total, None, more=len(rows) > limit, backwards=False, offset=0)
         expected = self._count(wanted)
@@ -160,6 +162,15 @@ class BackstageReads:
         if backwards:
             found.reverse()
         return _page(question, found, total, cursor, more=more, backwards=backwards, offset=offset)
+
+    def _first(self, wanted: Selection, limit: int) -> tuple[list[Found], int]:
+        if self._reader.far:
+            places = self._reader.places(wanted, limit)
+            bodies = self._kept.of([ref for _, _, ref in places.rows], places.revision)
+            if bodies is not None:
+                rows = [Found(row[0], row[1], body) for row, body in zip(places.rows, bodies, strict=True)]
+                return rows, places.total
+        return self._reader.first(wanted, limit)
 
     def _displayed(self, predicate: Predicate) -> bool:
         kinds = kinds_of(predicate)
