@@ -15,10 +15,10 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from flagstone.kernel.ids import new_id
 from flagstone.portal.catalog.model.draft import Draft, Status, assembled, reassembled, words_of
 from flagstone.portal.catalog.model.search_rows import uid_row
-from flagstone.portal.catalog.store.bulk import insert_rows, update_rows
+from flagstone.portal.catalog.store.bulk import add_rows, insert_rows, update_rows
 from flagstone.portal.catalog.store.reading import chunks
 from flagstone.portal.catalog.store.tables import documents, entities, history, problems, relations, search, unstitched
-from flagstone.toolkit.db import PortalDatabase, among, among_pairs, insert_ignore
+from flagstone.toolkit.db import PortalDatabase, among, among_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,8 @@ class EntityWriter:
                 | _columns(draft, location_id, now)
                 for draft, location_id in placed
             ]
-            for part in chunks(rows):
-                insert_ignore(conn, entities, part, key=["ref"])
-            ids = {ref: item.id for ref, item in self.of_refs(uids).items()}
+            ids = add_rows(conn, entities, rows, key=["ref"], returning="ref")
+            ids |= {ref: item.id for ref, item in self.of_refs(uids.keys() - ids.keys()).items()}
             texts = sorted((ids[d.ref], finals[d.ref][0], d.source_text) for d in drafts)
             insert_rows(conn, documents, ("entity_id", "body", "source"), texts)
             self._index(conn, drafts, ids, uids)
@@ -246,8 +245,7 @@ class EntityWriter:
     def defer(self, refs: Collection[str]) -> None:
         """Note that the relations of entities have changed; :meth:`stitch_deferred` brings their documents up to it."""
         with self._db.write() as conn:
-            for part in chunks(sorted(refs)):
-                insert_ignore(conn, unstitched, [{"ref": ref} for ref in part], key=["ref"])
+            add_rows(conn, unstitched, [{"ref": ref} for ref in sorted(refs)], key=["ref"])
 
     def deferred(self) -> bool:
         """Whether any document waits to be stitched."""
@@ -326,8 +324,7 @@ class EntityWriter:
             }
             for draft, uid, change, before, digest in changes
         ]
-        if rows:
-            conn.execute(insert(history), rows)
+        add_rows(conn, history, rows)
 
 
 def _columns(draft: Draft, location_id: str, now: datetime) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import contextmanager
 from datetime import timedelta
@@ -206,3 +207,25 @@ def test_of_many_locations_only_those_are_taken_that_nobody_else_in_the_process_
         assert other.take(["b", "a"]) == ["a"]
     with Holding(locks, small.store.leases) as again:
         assert again.take(["a", "b", "c", "d"]) == ["a", "b", "c", "d"]
+
+
+ODD = "100 % \\ \\u0041 'quoted' \"twice\" {a,b} [1] NULL \t tab, 日本 and 🚀\nand a line"
+
+
+def test_any_text_is_kept_as_it_is_when_an_entity_comes_when_it_changes_and_when_others_relate_to_it(world, component):
+    def about(number):
+        text = json.dumps({"title": f"{number} {ODD}"}, ensure_ascii=False)[1:-1]
+        return component("a").replace("metadata:\n", f"metadata:\n  {text}\n")
+
+    world.write("a.yaml", about(1))
+    location = world.add("*.yaml")
+    assert world.catalog.get("component:a").title == f"1 {ODD}"
+    world.write("b.yaml", component("b", extra="dependsOn: [component:a]\n"))
+    world.read(location)
+    assert world.catalog.get("component:a").related("dependencyOf") == ["component:default/b"]
+    assert world.catalog.get("component:a").title == f"1 {ODD}"
+    world.write("a.yaml", about(2))
+    world.read(location, force=True)
+    assert world.catalog.get("component:a").title == f"2 {ODD}"
+    changes = [change.before for change in world.records.history("component:default/a").items]
+    assert [before and before["metadata"]["title"] for before in changes] == [f"1 {ODD}", None]
